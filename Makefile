@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+# The front door: meson does the work.  `make help` lists what there is.
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+RATE    ?= 1.0
+CMD     ?= /usr/bin/python3 scripts/demo-log.py
+LIB     := $(BUILD)/preload/libpfprof.so
+MESON   ?= meson
+export PYTHONDONTWRITEBYTECODE := 1
+
+# A new or deleted file changes its folder's date, and the lists of tests are made at setup.
+FOLDERS := $(wildcard test/preload test/targets test/e2e)
+
+.PHONY: all lib tests run check bench bench-peers install docs format clean help bootstrap
+all: lib
+
+# Builds the library alone, so that the packages of `scripts/bootstrap --build` are enough.
+lib: $(BUILD)/build.ninja
+	@$(MESON) compile -C $(BUILD) pfprof >$(BUILD)/compile.log || { cat $(BUILD)/compile.log; exit 1; }
+
+tests: $(BUILD)/with-tests
+	@ninja -C $(BUILD) --quiet
+
+$(BUILD)/build.ninja:
+	@$(MESON) setup $(BUILD) -Dtests=false --prefix=$(PREFIX) >/dev/null || \
+	    { cat $(BUILD)/meson-logs/meson-log.txt; rm -rf $(BUILD)/build.ninja; exit 1; }
+
+$(BUILD)/with-tests: $(BUILD)/build.ninja $(FOLDERS)
+	@$(MESON) setup --reconfigure $(BUILD) -Dtests=true >$(BUILD)/setup.log || \
+	    { cat $(BUILD)/setup.log; exit 1; }
+	@touch $@
+
+run: export PF_CMD = $(value CMD)
+run:
+	@scripts/bootstrap --build
+	@$(MAKE) --no-print-directory lib
+	@LD_PRELOAD="$${LD_PRELOAD:+$$LD_PRELOAD:}$(abspath $(LIB))" \
+	    PROVIDE_PROFILING_ENABLED=true PROVIDE_PROFILING_SAMPLE_RATE=$(RATE) sh -c "$$PF_CMD"
+
+check:
+	@scripts/bootstrap
+	@$(MAKE) --no-print-directory tests
+	@scripts/run-tests $(BUILD)
+
+bench bench-peers: lib
+	@PF_LIB=$(abspath $(LIB)) PF_SRC=$(CURDIR) python3 \
+	    test/bench/$(if $(filter bench-peers,$@),peers,run).py $(ARGS)
+
+install: lib
+	@install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libpfprof.so
+	@echo "installed $(DESTDIR)$(PREFIX)/lib/libpfprof.so"
+
+docs:
+	@scripts/gen-docs
+
+format:
+	@scripts/format
+
+bootstrap:
+	@scripts/bootstrap
+
+clean:
+	@rm -rf $(BUILD) build-clang
+
+help:
+	@echo 'make                          build $(LIB)'
+	@echo 'make run                      install what building needs, build, and profile a small demo'
+	@echo 'make run CMD="PROGRAM ..."    profile any other program; RATE=0.01 times one call in 100'
+	@echo 'make check                    install what testing needs, build, run every test'
+	@echo 'make bench                    what the library costs; ARGS= goes to test/bench/run.py'
+	@echo 'make bench-peers              the same work under the other tools that are installed'
+	@echo 'make install DESTDIR= PREFIX= copy the library to PREFIX/lib'
+	@echo 'make docs                     write docs/calls.md and docs/environment.md from the tables'
+	@echo 'make format                   format the C sources'
+	@echo 'make clean                    delete the build folders'

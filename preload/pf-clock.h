@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The clock of every latency: CLOCK_MONOTONIC straight from the vDSO.
+#pragma once
+#include <stdint.h>
+#include <time.h>
+
+typedef int pf_clock_fn(clockid_t clock, struct timespec *ret_time);
+
+// clock_gettime of the vDSO, libc's until pf_clock_init ran or where there is none.  Not libc's in
+// general: a preloaded faketime would then bend our latencies.
+extern pf_clock_fn *pf_clock_gettime;
+
+// Finds the vDSO's clock and measures what one read costs.  Safe to call more than once.
+void pf_clock_init(void);
+
+// The cost of one clock read in ns, subtracted from every latency; 0 before pf_clock_init.
+extern uint64_t pf_clock_cost_ns;
+
+static inline uint64_t pf_time_ns(clockid_t clock) {
+    struct timespec time;
+    pf_clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static inline __attribute__((always_inline)) uint64_t pf_now(void) {
+    return pf_time_ns(CLOCK_MONOTONIC);
+}

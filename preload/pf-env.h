@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration: environment over file over default, every value checked.
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum pf_variable {
+#define PF_VARIABLE(name, ...) PF_VAR_##name,
+#include "pf-env.def"
+    PF_VAR_COUNT
+};
+
+enum pf_source { PF_SOURCE_DEFAULT, PF_SOURCE_FILE, PF_SOURCE_ENVIRONMENT };
+
+struct pf_setting {
+    uint64_t number;  // BOOL, UINT, CHOICE (place in the list), LIST (a bit for each)
+    double real;      // RATE
+    const char *text; // as it was written; lives as long as the process
+    enum pf_source source;
+};
+
+struct pf_config {
+    struct pf_setting setting[PF_VAR_COUNT];
+};
+
+// Reads everything.  `environment` as environ; complaints about bad values, one line each, go to
+// `complain` (NULL: nowhere).  Not thread-safe: the text of a configuration file is kept in one
+// static buffer.
+void pf_config_read(struct pf_config *config, char *const *environment,
+                    void (*complain)(const char *line, size_t length));
+
+// Parses one value; false when it is not allowed (`ret_setting` is then untouched).
+bool pf_config_parse(enum pf_variable variable, const char *text, struct pf_setting *ret_setting);
+
+const char *pf_variable_name(enum pf_variable variable); // without PROVIDE_PROFILING_
+const char *pf_variable_allowed(enum pf_variable variable);
+const char *pf_variable_default(enum pf_variable variable);

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writes the summary, once, when a process ends or its image is replaced.
+#include "pf-clock.h"
+#include "pf-probe.h"
+#include "pf-process.h"
+#include "pf-real.h"
+#include "pf-summary.h"
+#include "pf-symbol.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#define TEXT_SIZE (1u << 20)
+
+extern char *program_invocation_short_name;
+
+// Is descriptor 2 still what it was at start?  A program may have closed it and opened its own data.
+static bool stderr_is_ours(void) {
+    struct stat status;
+    if (pf_process.shut) {
+        return true; // fstat may be forbidden now, and so is most of what could have changed it
+    }
+    return pf_process.stderr_known && pf_sys(SYS_fstat, 2, (long)&status, 0, 0, 0, 0) == 0 &&
+           status.st_dev == pf_process.stderr_device && status.st_ino == pf_process.stderr_inode;
+}
+
+// %p is the pid, %n the program's name, %% a percent sign.
+static long open_output(const char *pattern) {
+    char path[1024];
+    struct pf_out out = {.text = path, .size = sizeof path - 1};
+    for (const char *at = pattern; *at; at++) {
+        if (at[0] == '%' && at[1] == 'p') {
+            pf_out_uint(&out, pf_process.pid);
+            at++;
+        } else if (at[0] == '%' && at[1] == 'n') {
+            pf_out(&out, program_invocation_short_name);
+            at++;
+        } else {
+            pf_out_bytes(&out, at, 1);
+            at += at[0] == '%' && at[1] == '%';
+        }
+    }
+    path[out.used] = 0;
+    long fd = pf_sys_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0600);
+    if (fd < 0 && stderr_is_ours()) {
+        char line[1200];
+        struct pf_out say = {.text = line, .size = sizeof line};
+        pf_out(&say, "pfprof: PROVIDE_PROFILING_OUTPUT=");
+        pf_out_json(&say, path, out.used);
+        pf_out(&say, " cannot be opened for writing; the summary goes to stderr\n");
+        pf_sys_write(2, line, say.used);
+        return 2;
+    }
+    return fd;
+}
+
+// Raw writes with the signals that a write can raise held back: a closed pipe or a full quota must
+// not end the target on our account.
+static void write_all(int fd, const char *text, size_t size) {
+    uint64_t block = 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1) | 1ull << (SIGTTOU - 1);
+    uint64_t before = 0;
+    uint64_t pending = 0;
+    if (!pf_process.shut) {
+        pf_sys(SYS_rt_sigpending, (long)&pending, sizeof pending, 0, 0, 0, 0);
+        pf_sys(SYS_rt_sigprocmask, SIG_BLOCK, (long)&block, (long)&before, sizeof block, 0, 0);
+    }
+    unsigned patience = 20;
+    while (size > 0) {
+        long done = pf_sys_write(fd, text, size);
+        if (done > 0) {
+            text += done;
+            size -= (size_t)done;
+        } else if (done == -EAGAIN && !pf_process.shut && patience-- > 0) {
+            struct timespec wait = {.tv_nsec = 50000000}; // a full pipe: at most a second in all
+            pf_sys(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, (long)&wait, 0, 0, 0);
+        } else if (done != -EINTR) {
+            break;
+        }
+    }
+    if (!pf_process.shut) {
+        // Take back what we caused ourselves, not what was pending before.
+        uint64_t ours = block & ~pending;
+        struct timespec now = {0};
+        while (pf_sys(SYS_rt_sigtimedwait, (long)&ours, 0, (long)&now, sizeof ours, 0, 0) > 0) {
+        }
+        pf_sys(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, sizeof before, 0, 0);
+    }
+}
+
+static void write_summary(const char *how, int status) {
+    const struct pf_setting *setting = pf_process.config.setting;
+    const char *output = setting[PF_VAR_OUTPUT].text;
+    bool to_stderr = pf_same(output, "stderr");
+    if (pf_same(output, "none") || *output == 0 || (to_stderr && !stderr_is_ours())) {
+        return;
+    }
+    size_t size = PF_SUMMARY_SCRATCH;
+    char *scratch = pf_process.scratch;
+    if (scratch == NULL && !pf_process.shut) {
+        scratch = pf_sys_map(size, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    }
+    if (scratch == NULL) {
+        return;
+    }
+    struct pf_out out = {.text = scratch, .size = TEXT_SIZE};
+    struct pf_summary *summary =
+        pf_summary_make(scratch + TEXT_SIZE, size - TEXT_SIZE, how, status);
+    if (summary != NULL && summary->messages.calls != 0) {
+        if (setting[PF_VAR_FORMAT].number == 0) {
+            pf_summary_text(&out, summary);
+        } else {
+            pf_summary_json(&out, summary);
+        }
+        long fd = to_stderr || pf_process.shut ? 2 : open_output(output);
+        if (fd >= 0 && !out.cut) {
+            write_all((int)fd, out.text, out.used);
+        }
+        if (fd > 2) {
+            pf_sys_close((int)fd);
+        }
+    }
+    pf_symbol_end();
+    if (pf_process.scratch == NULL) {
+        pf_sys_unmap(scratch, size);
+    }
+}
+
+static bool ours_to_finish(void) {
+    return pf_mode == PF_MODE_ON && pf_thread.vfork_depth == 0 &&
+           (pf_process.segment != NULL || pf_process.making) &&
+           (pf_process.shut || (uint32_t)pf_sys_getpid() == pf_process.pid);
+}
+
+void pf_finish_with(const char *how, int status) {
+    if (!ours_to_finish() || __atomic_exchange_n(&pf_process.finished, true, __ATOMIC_ACQ_REL)) {
+        return;
+    }
+    write_summary(how, status);
+    struct pf_segment *segment = pf_process.segment;
+    if (segment != NULL) {
+        segment->end_monotonic_ns = pf_now();
+        __atomic_store_n(&segment->state, PF_STATE_ENDED, __ATOMIC_RELEASE);
+        if (!pf_process.config.setting[PF_VAR_KEEP_SEGMENT].number && !pf_process.shut) {
+            pf_segment_unlink();
+        }
+    }
+}
+
+void pf_finish(const char *how) { pf_finish_with(how, -1); }
+
+int pf_last_words(void) {
+    if (ours_to_finish() && !pf_process.finished &&
+        pf_same(pf_process.config.setting[PF_VAR_OUTPUT].text, "stderr")) {
+        write_summary("stderr closed", -1);
+        // The process may go on for long: its segment stays, only the words have been said.
+    }
+    return -1;
+}

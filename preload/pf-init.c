@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// The constructor, and what becomes of us at fork and before seccomp.
+#define _GNU_SOURCE
+#include "pf-clock.h"
+#include "pf-print.h"
+#include "pf-probe.h"
+#include "pf-process.h"
+#include "pf-real.h"
+#include "pf-skip.h"
+#include "pf-summary.h"
+#include <pthread.h>
+#include <sched.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+extern int __cxa_atexit(void (*function)(void *, int), void *argument, void *dso);
+extern int __cxa_at_quick_exit(void (*function)(void *), void *dso);
+
+pthread_key_t pf_slot_key;
+bool pf_slot_key_made;
+
+static void complain(const char *line, size_t length) { pf_sys_write(2, line, length); }
+
+bool pf_kernel_bytes(uint64_t *ret_bytes) {
+    char text[256];
+    if (pf_process.shut || pf_sys_slurp("/proc/self/io", text, sizeof text) <= 0) {
+        return false;
+    }
+    for (const char *at = text; *at; at++) {
+        if (at[0] == 'w' && at[1] == 'c' && at[2] == 'h' && at[3] == 'a' && at[4] == 'r') {
+            uint64_t bytes = 0;
+            for (at += 5; *at == ':' || *at == ' '; at++) {
+            }
+            for (; *at >= '0' && *at <= '9'; at++) {
+                bytes = bytes * 10 + (uint64_t)(*at - '0');
+            }
+            *ret_bytes = bytes;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void note_start(void) {
+    pf_process.pid = (uint32_t)pf_sys_getpid();
+    pf_process.start_unix_ns = pf_time_ns(CLOCK_REALTIME);
+    pf_process.start_monotonic_ns = pf_now();
+}
+
+static void note_stderr(void) {
+    struct stat status;
+    pf_process.stderr_known = pf_sys(SYS_fstat, 2, (long)&status, 0, 0, 0, 0) == 0;
+    if (pf_process.stderr_known) {
+        pf_process.stderr_device = status.st_dev;
+        pf_process.stderr_inode = status.st_ino;
+    }
+}
+
+// A setting that asks for what this version does not have is said once, not silently swallowed.
+static void say_missing(void) {
+    const struct pf_setting *setting = pf_process.config.setting;
+    if (setting[PF_VAR_EXPORTERS].number != 0) {
+        static const char line[] = "pfprof: PROVIDE_PROFILING_EXPORTERS asks for an agent, which "
+                                   "this version does not have; the summary is written as usual\n";
+        complain(line, sizeof line - 1);
+    }
+    if (setting[PF_VAR_SAMPLER].number != 0) {
+        static const char line[] = "pfprof: PROVIDE_PROFILING_SAMPLER asks for a sampler that this "
+                                   "version does not have; using \"fixed\"\n";
+        complain(line, sizeof line - 1);
+    }
+}
+
+// libc hands such a handler the exit status as well.
+static void at_exit(void *how, int status) { pf_finish_with(how, status & 0xff); }
+static void at_quick_exit(void *unused) {
+    (void)unused;
+    pf_finish("quick_exit");
+}
+
+// Runs once: in the constructor, or at the first call if some other constructor prints before.
+void pf_init(void) {
+    static int begun;
+    if (__atomic_exchange_n(&begun, 1, __ATOMIC_ACQ_REL)) {
+        return; // another thread or a handler came in between: this call runs unmeasured
+    }
+    pf_resolve_early();
+    if (getauxval(AT_SECURE)) {
+        pf_mode = PF_MODE_OFF; // a privileged program does not listen to its caller's environment
+        return;
+    }
+    extern char **environ;
+    pf_config_read(&pf_process.config, environ, complain);
+    if (!pf_process.config.setting[PF_VAR_ENABLED].number) {
+        pf_mode = PF_MODE_OFF;
+        return;
+    }
+    say_missing();
+    pf_process.skip_factor = pf_skip_factor(pf_process.config.setting[PF_VAR_SAMPLE_RATE].real);
+    pf_clock_init();
+    note_start();
+    note_stderr();
+    pf_process.kernel_bytes_known = pf_kernel_bytes(&pf_process.kernel_bytes_base);
+    pf_slot_key_made = pthread_key_create(&pf_slot_key, pf_slot_detach) == 0;
+    pthread_atfork(NULL, NULL, pf_become_child);
+    // Without a library to belong to, the handler runs after every destructor: what was registered
+    // first runs last, and nothing that the program does at exit escapes the summary.
+    __cxa_atexit(at_exit, (void *)"exit", NULL);
+    __cxa_at_quick_exit(at_quick_exit, NULL);
+    __atomic_store_n(&pf_mode, PF_MODE_ON, __ATOMIC_RELEASE);
+}
+
+__attribute__((constructor)) static void start(void) {
+    if (pf_mode == PF_MODE_NEW) {
+        pf_init();
+    }
+}
+
+void pf_become_child(void) {
+    if (pf_mode != PF_MODE_ON) {
+        return;
+    }
+    struct pf_thread *thread = &pf_thread;
+    thread->slot = NULL;
+    thread->parked = NULL;
+    thread->inside = 0;
+    thread->vfork_depth = 0;
+    thread->busy = false;
+    thread->check_pid = false;
+    thread->spill.bytes = 0;
+    if (pf_process.segment != NULL) {
+        pf_process.stale = pf_process.segment;
+        pf_process.stale_size = pf_process.segment->size;
+    }
+    pf_process.segment = NULL;
+    pf_process.segment_path[0] = 0;
+    pf_process.making = 0;
+    pf_process.finished = false;
+    for (unsigned i = 0; i < PF_CALL_COUNT; i++) {
+        if (pf_process.early[i].calls != 0) { // reading does not copy the page
+            pf_process.early[i] = (struct pf_spill){0, 0};
+        }
+    }
+    pf_process.kernel_bytes_base = 0; // the kernel counts each process from 0
+    note_start();
+}
+
+void pf_before_clone(uint64_t flags) {
+    if (pf_mode != PF_MODE_ON) {
+        return;
+    }
+    if ((flags & CLONE_VM) && !(flags & CLONE_THREAD)) {
+        pf_process.vm_children = true;
+    }
+    if (pf_thread.slot != NULL) {
+        pf_thread.parked = pf_thread.slot;
+        pf_thread.slot = NULL;
+    }
+    pf_thread.check_pid = true;
+}
+
+void pf_shut(void) {
+    if (pf_mode != PF_MODE_ON || pf_process.shut) {
+        return;
+    }
+    if (pf_process.segment == NULL) {
+        pf_segment_make();
+    }
+    if (pf_process.segment != NULL && pf_thread.slot == NULL && pf_thread.inside == 0) {
+        pf_thread.slot = pf_slot_attach();
+    }
+    pf_process.scratch = pf_sys_map(PF_SUMMARY_SCRATCH, PROT_READ | PROT_WRITE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    pf_process.shut = true;
+}

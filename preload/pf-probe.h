@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// Enter and leave: what happens around every call, the hot path on one page.
+//
+// enter (inline, every call)   find this thread's slot and this site's entry, count
+//   take one from the entry's skip: not due?  real call, add the bytes, done
+//   begin (out of line, due calls)   decide what this timing counts as, draw the next skip, clock
+//   real call
+//   end                               clock, record
+// Nothing here takes a lock, allocates, sleeps, or changes errno.
+#pragma once
+#include "pf-arch.h"
+#include "pf-clock.h"
+#include "pf-segment.h"
+#include <errno.h>
+#include <stddef.h>
+
+enum pf_mode {
+    PF_MODE_NEW, // our constructor has not run
+    PF_MODE_OFF, // not enabled, or AT_SECURE: jump through
+    PF_MODE_ON
+};
+
+// Per thread.  initial-exec: one load relative to the thread pointer, never a call into the loader,
+// which could allocate or take a lock inside a signal handler.
+struct pf_thread {
+    struct pf_slot *slot;   // NULL: not attached, parked, or nothing to do
+    uintptr_t inside;       // frame of the layered logger call that we are inside of; 0: none
+    struct pf_slot *parked; // the slot while `inside` or in a vfork child
+    uint32_t vfork_depth;   // in how many vfork children we are
+    bool busy;              // attaching: a signal handler's call only counts
+    bool check_pid;         // a clone happened: see who we are at the next call
+    uint8_t spill_call;     // whose bytes `spill` holds
+    struct pf_entry spill;  // stands in for an entry when there is no room
+};
+extern __thread struct pf_thread pf_thread __attribute__((tls_model("initial-exec")));
+extern int pf_mode;
+
+// A timed call between begin and end.
+struct pf_probe {
+    struct pf_slot *slot;
+    struct pf_entry *entry;
+    struct pf_detail *detail; // NULL: due, but not timed after all
+    uint64_t start_ns;
+    bool certain;
+};
+
+// The entry of a site not found at once: attaches the thread, makes the segment, inserts the site.
+// NULL: the call runs unmeasured.  Has counted the call when it returns an entry.
+struct pf_entry *pf_enter_slow(uint64_t key, int fd);
+
+void pf_begin(struct pf_probe *probe, struct pf_entry *entry);
+void pf_end(struct pf_probe *probe, uint64_t bytes);
+
+// Counts a failed call under errno, which it leaves alone.
+void pf_failed(struct pf_entry *entry);
+
+PF_INLINE unsigned pf_fd_class(int fd) {
+    return (unsigned)fd < PF_FD_MANY ? (unsigned)fd : fd < 0 ? PF_FD_NONE : PF_FD_MANY;
+}
+
+// Not enabled: jump through before anything is saved, so that a wrapper costs two loads and a jump.
+#define PF_IS_OFF() (pf_thread.slot == NULL && PF_LIKELY(pf_mode == PF_MODE_OFF))
+
+PF_INLINE struct pf_entry *pf_enter(enum pf_call call, int fd, void *site) {
+    struct pf_slot *slot = pf_thread.slot;
+    if (PF_UNLIKELY(slot == NULL) && PF_LIKELY(pf_mode == PF_MODE_OFF)) {
+        return NULL;
+    }
+    uint64_t key = ((uint64_t)(uintptr_t)site & 0xffffffffffffull) |
+                   (uint64_t)call << PF_KEY_CALL_SHIFT |
+                   (uint64_t)pf_fd_class(fd) << PF_KEY_FD_SHIFT;
+    if (PF_LIKELY(slot != NULL)) {
+        struct pf_entry *entry = &slot->cache[(key * PF_KEY_MULTIPLIER) >> (64 - PF_CACHE_BITS)];
+        if (PF_LIKELY(entry->key == key) &&
+            PF_LIKELY(__atomic_load_n(&slot->control, __ATOMIC_RELAXED) == 0)) {
+            pf_add(&entry->calls, 1);
+            return entry;
+        }
+    }
+    return pf_enter_slow(key, fd);
+}
+
+// True when this call is to be timed.
+PF_INLINE bool pf_due(struct pf_entry *entry) { return PF_UNLIKELY(pf_take_one(&entry->skip)); }
+
+// A layered logger (g_log, sd_journal_print) calls other rows in turn: between these two, this
+// thread's calls run unmeasured.  The frame address tells a guard that longjmp has jumped over.
+PF_INLINE void pf_inside_begin(void *frame) {
+    if (pf_thread.slot != NULL) {
+        pf_thread.inside = (uintptr_t)frame;
+        pf_thread.parked = pf_thread.slot;
+        pf_thread.slot = NULL;
+    }
+}
+
+PF_INLINE void pf_inside_end(void *frame) {
+    if (pf_thread.inside == (uintptr_t)frame) {
+        pf_thread.slot = pf_thread.parked;
+        pf_thread.parked = NULL;
+        pf_thread.inside = 0;
+    }
+}

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is one per process: the configuration in force, the segment, and how it came about.
+#pragma once
+#include "pf-env.h"
+#include "pf-segment.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+struct pf_process {
+    struct pf_config config;
+    struct pf_segment *segment; // NULL until the first output call
+    int making;                 // a thread is making the segment
+    uint32_t pid;
+    bool shut;                // seccomp may be on: no system calls but write and exit
+    bool finished;            // the summary has been written
+    void *scratch;            // for the summary, mapped before the door is shut
+    struct pf_segment *stale; // the parent's, to be unmapped when ours is made
+    uint64_t stale_size;
+    bool vm_children; // some clone shares our memory under another pid
+    double skip_factor;
+    uint64_t start_unix_ns;
+    uint64_t start_monotonic_ns;
+    uint64_t kernel_bytes_base;
+    bool kernel_bytes_known;
+    bool stderr_known;
+    uint64_t stderr_device; // what descriptor 2 was at start: the summary goes nowhere else
+    uint64_t stderr_inode;
+    char segment_path[128];     // "" when private
+    struct pf_spill early[256]; // calls that came while another thread made the segment
+    uint64_t early_lost[PF_LOST_COUNT];
+};
+extern struct pf_process pf_process;
+
+// Runs once, in the constructor or at the first call before it.
+void pf_init(void);
+
+// After fork: forget the parent's segment; ours is made at the first output call.
+void pf_become_child(void);
+
+// Closing stderr: a summary that goes there goes now.  Returns -1, for the table's sake.
+int pf_last_words(void);
+
+// The process ends, or its image is replaced: writes the summary (once) and ends the segment.
+void pf_finish(const char *how);
+void pf_finish_with(const char *how, int status);
+
+// A clone that may or may not share our memory: the next call of this thread sees who it is.
+void pf_before_clone(uint64_t flags);
+
+// A seccomp filter is about to be installed: from now on no system call of ours but write.
+void pf_shut(void);
+
+// wchar of /proc/self/io; false when the kernel does not tell.
+bool pf_kernel_bytes(uint64_t *ret_bytes);
+
+// pf-segment-map.c
+void pf_segment_make(void);
+// Memory from the segment, zeroed, in whole units of PF_UNIT; NULL when MAX_MEMORY_MB is used up.
+void *pf_segment_take(uint64_t size, uint64_t alignment);
+void pf_segment_unlink(void);
+
+static inline void *pf_at(struct pf_segment *segment, uint64_t units) {
+    return units ? (char *)segment + units * PF_UNIT : NULL;
+}
+static inline uint64_t pf_units(struct pf_segment *segment, const void *at) {
+    return (uint64_t)((const char *)at - (const char *)segment) / PF_UNIT;
+}
+
+// pf-slot.c
+struct pf_slot *pf_slot_attach(void); // NULL when there is no room
+void pf_slot_detach(void *slot);
+void *pf_slot_take(struct pf_slot *slot, uint64_t size); // from the slot's arena
+
+// pf-site.c
+struct pf_entry *pf_site_find(struct pf_slot *slot, uint64_t key, int fd);
+
+void pf_lose(enum pf_lost reason);

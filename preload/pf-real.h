@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real functions behind ours, and the system calls that we make ourselves.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+// The next definition of a name after our library; NULL when there is none.  May take the loader's
+// lock and may allocate, so signal-safe functions are resolved early (pf_resolve_early).
+void *pf_next(const char *name);
+
+// Resolves the rows that POSIX calls async-signal-safe; pf_resolve_hooks those wrapped by hand.
+void pf_resolve_early(void);
+void pf_resolve_hooks(void);
+
+// What we ask of the kernel, all in one place: raw system calls that leave errno alone and return
+// -errno, so that nothing of ours passes through an interposed name.
+long pf_sys(long number, long a, long b, long c, long d, long e, long f);
+long pf_sys_open(const char *path, int flags, unsigned mode);
+long pf_sys_close(int fd);
+long pf_sys_read(int fd, void *buffer, size_t size);
+long pf_sys_write(int fd, const void *buffer, size_t size);
+void *pf_sys_map(size_t size, int protection, int flags, int fd); // NULL on failure
+void pf_sys_unmap(void *start, size_t size);
+long pf_sys_clock_gettime(clockid_t clock, struct timespec *ret_time);
+long pf_sys_getpid(void);
+long pf_sys_gettid(void);
+long pf_sys_getuid(void);
+// Reads a small file whole into `buffer`, terminates it with NUL; the bytes read or -errno.
+long pf_sys_slurp(const char *path, char *buffer, size_t size);

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes the segment: a file in tmpfs that observers can map, or else private memory.
+//
+// Never a disk file: the first store into a page after write-back costs 1,500 ns there, 11 in tmpfs.
+// Every byte is fallocated before it is touched, so a full tmpfs is an error here and not a SIGBUS in
+// the target.  One mapping of MAX_MEMORY_MB is made at once (addresses never move); memory is put
+// behind it chunk by chunk.
+#include "pf-clock.h"
+#include "pf-print.h"
+#include "pf-probe.h"
+#include "pf-process.h"
+#include "pf-real.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define FIRST_CHUNK (64u << 10)
+#define MOST_CHUNK (4u << 20)
+
+extern char *program_invocation_short_name;
+
+static bool file_backed;
+
+// RLIMIT_FSIZE counts for tmpfs too, and going past it sends SIGXFSZ to the target.
+static bool fits_file_limit(uint64_t size) {
+    struct rlimit limit;
+    long failed = pf_sys(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0);
+    return failed == 0 && (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= size);
+}
+
+// The folder must be ours alone: a real folder, of our user, closed to others.
+static long open_folder(const char *path) {
+    pf_sys(SYS_mkdirat, AT_FDCWD, (long)path, 0700, 0, 0, 0);
+    long fd = pf_sys_open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd < 0) {
+        return fd;
+    }
+    struct stat status;
+    if (pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) < 0 ||
+        status.st_uid != (uid_t)pf_sys(SYS_geteuid, 0, 0, 0, 0, 0, 0) ||
+        (status.st_mode & 077) != 0) {
+        pf_sys_close((int)fd);
+        return -1;
+    }
+    return fd;
+}
+
+static const char *environment(const char *name) {
+    extern char **environ;
+    size_t length = pf_length(name);
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+        size_t i = 0;
+        while (i < length && (*entry)[i] == name[i]) {
+            i++;
+        }
+        if (i == length && (*entry)[i] == '=') {
+            return *entry + i + 1;
+        }
+    }
+    return NULL;
+}
+
+// Creates the file and keeps its path; -1 when there is no safe place.
+static long make_file(void) {
+    char folder[96];
+    struct pf_out out = {.text = folder, .size = sizeof folder - 1};
+    const char *runtime = environment("XDG_RUNTIME_DIR");
+    long fd = -1;
+    if (runtime != NULL && *runtime == '/' && pf_length(runtime) < 64) {
+        pf_out(&out, runtime);
+        pf_out(&out, "/pfprof");
+        folder[out.used] = 0;
+        fd = open_folder(folder);
+    }
+    if (fd < 0) {
+        out.used = 0;
+        pf_out(&out, "/dev/shm/pfprof-");
+        pf_out_uint(&out, (uint64_t)pf_sys(SYS_geteuid, 0, 0, 0, 0, 0, 0));
+        folder[out.used] = 0;
+        fd = open_folder(folder);
+    }
+    if (fd < 0) {
+        return -1;
+    }
+    // The start time tells two lives of one pid apart; O_EXCL so that nobody's file is reused.
+    char name[48];
+    struct pf_out file = {.text = name, .size = sizeof name - 1};
+    pf_out_uint(&file, pf_process.pid);
+    pf_out(&file, "-");
+    pf_out_uint(&file, pf_process.start_unix_ns / 1000);
+    pf_out(&file, ".pfseg");
+    name[file.used] = 0;
+    long segment = pf_sys(SYS_openat, fd, (long)name,
+                          O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600, 0, 0);
+    pf_sys_close((int)fd);
+    if (segment >= 0) {
+        struct pf_out path = {.text = pf_process.segment_path,
+                              .size = sizeof pf_process.segment_path - 1};
+        pf_out(&path, folder);
+        pf_out(&path, "/");
+        pf_out(&path, name);
+        pf_process.segment_path[path.used] = 0;
+    }
+    return segment;
+}
+
+void pf_segment_unlink(void) {
+    if (pf_process.segment_path[0]) {
+        pf_sys(SYS_unlinkat, AT_FDCWD, (long)pf_process.segment_path, 0, 0, 0, 0);
+        pf_process.segment_path[0] = 0;
+    }
+}
+
+static struct pf_segment *map_file(uint64_t size) {
+    if (!fits_file_limit(size)) {
+        return NULL;
+    }
+    long fd = make_file();
+    if (fd < 0) {
+        return NULL;
+    }
+    struct pf_segment *segment = NULL;
+    if (pf_sys(SYS_fallocate, fd, 0, 0, FIRST_CHUNK, 0, 0) == 0 &&
+        pf_sys(SYS_ftruncate, fd, (long)size, 0, 0, 0, 0) == 0) {
+        segment = pf_sys_map(size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, (int)fd);
+    }
+    pf_sys_close((int)fd);
+    if (segment == NULL) {
+        pf_segment_unlink();
+    }
+    return segment;
+}
+
+static void describe(struct pf_segment *segment, uint64_t size) {
+    for (unsigned i = 0; i < 8; i++) {
+        segment->magic[i] = PF_SEGMENT_MAGIC[i];
+    }
+    segment->version = PF_SEGMENT_VERSION;
+    segment->header_size = sizeof *segment;
+    segment->size = size;
+    segment->backed = file_backed ? FIRST_CHUNK : size;
+    segment->used = sizeof *segment;
+    segment->call_count = PF_CALL_COUNT;
+    segment->state = PF_STATE_ACTIVE;
+    segment->pid = pf_process.pid;
+    segment->uid = (uint32_t)pf_sys_getuid();
+    segment->start_unix_ns = pf_process.start_unix_ns;
+    segment->start_monotonic_ns = pf_process.start_monotonic_ns;
+    segment->clock_cost_ns = pf_clock_cost_ns;
+    segment->kernel_bytes_base = pf_process.kernel_bytes_base;
+    segment->rate = pf_process.config.setting[PF_VAR_SAMPLE_RATE].real;
+    segment->control[0] =
+        pf_process.config.setting[PF_VAR_ENABLE_FAST_PATH].number ? 0 : PF_CTL_SLOW;
+    struct pf_out out = {.text = segment->program, .size = sizeof segment->program - 1};
+    pf_out(&out, program_invocation_short_name);
+    long length = pf_sys_slurp("/proc/self/cmdline", segment->command, sizeof segment->command);
+    for (long i = 0; i < length - 1; i++) {
+        segment->command[i] = segment->command[i] ? segment->command[i] : ' ';
+    }
+}
+
+void pf_segment_make(void) {
+    if (pf_process.shut || __atomic_exchange_n(&pf_process.making, 1, __ATOMIC_ACQUIRE)) {
+        return; // another thread is at it: this call is counted in pf_process.early
+    }
+    uint64_t begun = pf_now();
+    if (pf_process.stale != NULL) {
+        pf_sys_unmap(pf_process.stale, pf_process.stale_size);
+        pf_process.stale = NULL;
+    }
+    uint64_t size = pf_process.config.setting[PF_VAR_MAX_MEMORY_MB].number << 20;
+    struct pf_segment *segment = NULL;
+    file_backed = false;
+    pf_process.segment_path[0] = 0;
+    if (pf_process.config.setting[PF_VAR_CLI_ENABLED].number) {
+        segment = map_file(size);
+        file_backed = segment != NULL;
+    }
+    // Smaller and smaller private memory, because RLIMIT_AS may be tight.
+    for (; segment == NULL && size >= FIRST_CHUNK; size = size / 16 & ~4095ull) {
+        segment = pf_sys_map(size, PROT_READ | PROT_WRITE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+        if (segment != NULL) {
+            break;
+        }
+    }
+    if (segment == NULL) {
+        return; // `making` stays set: counted per function in this process's own memory
+    }
+    describe(segment, size);
+    segment->setup_ns = pf_now() - begun;
+    __atomic_store_n(&pf_process.segment, segment, __ATOMIC_RELEASE);
+}
+
+// Puts memory behind more of the mapping: doubling, at most 4 MiB at a time.
+static bool back(struct pf_segment *segment, uint64_t need) {
+    uint64_t backed = __atomic_load_n(&segment->backed, __ATOMIC_ACQUIRE);
+    while (need > backed) {
+        uint64_t chunk = backed < MOST_CHUNK ? backed : MOST_CHUNK;
+        uint64_t end = backed + chunk > need ? backed + chunk : need;
+        end = end < segment->size ? end : segment->size;
+        if (need > end || pf_process.shut || pf_process.segment_path[0] == 0) {
+            return false;
+        }
+        long fd = pf_sys_open(pf_process.segment_path, O_RDWR | O_NOFOLLOW, 0);
+        if (fd < 0) {
+            return false;
+        }
+        long failed = pf_sys(SYS_fallocate, fd, 0, (long)backed, (long)(end - backed), 0, 0);
+        pf_sys_close((int)fd);
+        if (failed) {
+            return false;
+        }
+        // Two threads may both have grown it; the larger end wins, and fallocate is idempotent.
+        while (end > backed && !__atomic_compare_exchange_n(&segment->backed, &backed, end, false,
+                                                            __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
+        }
+        backed = __atomic_load_n(&segment->backed, __ATOMIC_ACQUIRE);
+    }
+    return true;
+}
+
+void *pf_segment_take(uint64_t size, uint64_t alignment) {
+    struct pf_segment *segment = pf_process.segment;
+    uint64_t used = __atomic_load_n(&segment->used, __ATOMIC_RELAXED);
+    uint64_t start;
+    do {
+        start = (used + alignment - 1) & ~(alignment - 1);
+        if (start + size > segment->size || !back(segment, start + size)) {
+            __atomic_store_n(&segment->partial, 1, __ATOMIC_RELAXED);
+            return NULL;
+        }
+    } while (!__atomic_compare_exchange_n(&segment->used, &used, start + size, false,
+                                          __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    return (char *)segment + start;
+}

@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: Apache-2.0
+// Adds the segment up: rows sorted by call, site, stream and thread, each group with its statistics.
+#include "pf-summary.h"
+#include "pf-clock.h"
+#include "pf-probe.h"
+#include "pf-process.h"
+#include <stdio.h>
+#include <stdio_ext.h>
+
+const char *const pf_lost_names[PF_LOST_COUNT] = {"memory", "reentry", "child", "clock"};
+const char *const pf_kind_names[PF_KIND_COUNT] = {"other", "file",   "pipe",  "socket",
+                                                  "tty",   "device", "memory"};
+
+static bool is_messages(const struct pf_row *row) { return pf_is_message(row->call); }
+
+// --- rows
+
+static void add_row(struct pf_summary *summary, size_t room, const struct pf_slot *slot,
+                    const struct pf_entry *entry) {
+    if (entry->key == 0 || summary->row_count == room) {
+        return;
+    }
+    struct pf_row *row = &summary->rows[summary->row_count];
+    uint32_t detail = __atomic_load_n(&entry->detail, __ATOMIC_ACQUIRE);
+    *row = (struct pf_row){
+        .slot = slot,
+        .detail = pf_at(summary->segment, detail),
+        .site = entry->key & 0xffffffffffffull,
+        .bytes = __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED),
+        .calls = __atomic_load_n(&entry->calls, __ATOMIC_RELAXED),
+        .call = (uint8_t)(entry->key >> PF_KEY_CALL_SHIFT),
+        .fd = (uint8_t)(entry->key >> PF_KEY_FD_SHIFT),
+    };
+    row->kind = row->detail != NULL ? (uint8_t)row->detail->kind : PF_KIND_UNKNOWN;
+    summary->row_count += row->calls != 0;
+}
+
+static void add_slots(struct pf_summary *summary, size_t room) {
+    struct pf_segment *segment = summary->segment;
+    uint64_t at = __atomic_load_n(&segment->first_slot, __ATOMIC_ACQUIRE);
+    for (; at != 0; at = ((struct pf_slot *)pf_at(segment, at))->next) {
+        const struct pf_slot *slot = pf_at(segment, at);
+        for (unsigned i = 0; i < PF_CACHE_ENTRIES; i++) {
+            add_row(summary, room, slot, &slot->cache[i]);
+        }
+        const struct pf_more *more = pf_at(segment, slot->more);
+        for (; more != NULL; more = pf_at(segment, more->next)) {
+            for (uint64_t i = 0; i < more->entries; i++) {
+                add_row(summary, room, slot, &more->entry[i]);
+            }
+        }
+        summary->all_threads += slot->threads;
+    }
+}
+
+static void add_spill(struct pf_summary *summary, size_t room, const struct pf_spill *spill) {
+    for (unsigned call = 0; call < PF_CALL_COUNT && summary->row_count < room; call++) {
+        if (spill[call].calls != 0) {
+            summary->rows[summary->row_count++] = (struct pf_row){
+                .calls = spill[call].calls,
+                .bytes = spill[call].bytes,
+                .call = (uint8_t)call,
+                .fd = PF_FD_MANY, // some descriptor, and its bytes did go to the kernel
+            };
+        }
+    }
+}
+
+// --- sorting: in place, no allocation (libc's qsort may allocate), never worse than n log n
+
+enum order { BY_CALL, BY_SITE, BY_STREAM, BY_THREAD };
+
+static uint64_t key_of(const struct pf_row *row, enum order order) {
+    switch (order) {
+    case BY_CALL: return (uint64_t)!is_messages(row) << 8 | row->call;
+    case BY_SITE: return (uint64_t)!is_messages(row) << 63 | (uint64_t)row->call << 48 | row->site;
+    case BY_STREAM: return (uint64_t)!is_messages(row) << 16 | (uint64_t)row->fd << 8 | row->kind;
+    default: return (uint64_t)(uintptr_t)row->slot;
+    }
+}
+
+static void sift(struct pf_row *rows, size_t root, size_t count, enum order order) {
+    for (;;) {
+        size_t child = 2 * root + 1;
+        if (child >= count) {
+            return;
+        }
+        if (child + 1 < count && key_of(&rows[child], order) < key_of(&rows[child + 1], order)) {
+            child++;
+        }
+        if (key_of(&rows[root], order) >= key_of(&rows[child], order)) {
+            return;
+        }
+        struct pf_row row = rows[root];
+        rows[root] = rows[child];
+        rows[child] = row;
+        root = child;
+    }
+}
+
+static void sort(struct pf_row *rows, size_t count, enum order order) {
+    for (size_t i = count / 2; i-- > 0;) {
+        sift(rows, i, count, order);
+    }
+    for (size_t end = count; end > 1; end--) {
+        struct pf_row row = rows[0];
+        rows[0] = rows[end - 1];
+        rows[end - 1] = row;
+        sift(rows, 0, end - 1, order);
+    }
+}
+
+// --- statistics of a run of rows
+
+static const uint32_t *octave_of(const struct pf_detail *detail, unsigned octave) {
+    uint32_t at = __atomic_load_n(&detail->octave[octave], __ATOMIC_ACQUIRE);
+    return pf_at(pf_process.segment, at);
+}
+
+static void add_weighted(double *histogram, const struct pf_row *row, double *ret_sumcube) {
+    const struct pf_detail *detail = row->detail;
+    uint64_t others = row->calls - detail->certain;
+    double weight = detail->sampled ? (double)others / (double)detail->sampled : 0;
+    double sumcube = 0;
+    for (unsigned octave = 0; octave < PF_HIST_OCTAVES; octave++) {
+        const uint32_t *counts = octave_of(detail, octave);
+        for (unsigned i = 0; counts != NULL && i < PF_HIST_SUB; i++) {
+            double middle = pf_hist_middle(octave * PF_HIST_SUB + i);
+            histogram[octave * PF_HIST_SUB + i] += counts[i] * weight;
+            sumcube += counts[i] * middle * middle * middle;
+        }
+    }
+    if (detail->certain) {
+        histogram[pf_hist_bucket(detail->certain_ns / detail->certain)] += (double)detail->certain;
+    }
+    *ret_sumcube = sumcube;
+}
+
+static void read_histogram(struct pf_stats *stats, const double *histogram) {
+    static const double shares[4] = {0.5, 0.9, 0.99, 0.999};
+    double total = 0;
+    for (unsigned i = 0; i < PF_HIST_BUCKETS; i++) {
+        total += histogram[i];
+        unsigned octave = i < 16 ? 0 : i / 16 - 1; // octave 0 begins at 16 ns
+        unsigned column = octave / 2 < PF_SHAPE_COLUMNS ? octave / 2 : PF_SHAPE_COLUMNS - 1;
+        stats->shape[column] += histogram[i];
+    }
+    for (unsigned q = 0; q < 4; q++) {
+        double left = shares[q] * total;
+        stats->quantile_ns[q] = -1;
+        for (unsigned i = 0; i < PF_HIST_BUCKETS && total > 0; i++) {
+            left -= histogram[i];
+            if (left <= 0 && histogram[i] > 0) {
+                double middle = pf_hist_middle(i);
+                stats->quantile_ns[q] =
+                    middle < (double)stats->max_ns ? middle : (double)stats->max_ns;
+                break;
+            }
+        }
+    }
+}
+
+static void add_up(struct pf_stats *stats, const struct pf_row *rows, size_t count, double rate) {
+    double histogram[PF_HIST_BUCKETS] = {0};
+    struct pf_estimator estimator;
+    *stats = (struct pf_stats){0};
+    pf_estimator_init(&estimator, rate);
+    for (size_t i = 0; i < count; i++) {
+        const struct pf_row *row = &rows[i];
+        const struct pf_detail *detail = row->detail;
+        stats->calls += row->calls;
+        stats->bytes += row->bytes;
+        stats->bytes_unknown += pf_calls[row->call].bytes_unknown ? row->calls : 0;
+        struct pf_stratum stratum = {.calls = row->calls};
+        if (detail != NULL) {
+            stats->timed += detail->certain + detail->sampled;
+            stats->timed_ns += detail->certain_ns + detail->sum_ns;
+            stats->errors += detail->errors;
+            stats->emoji += detail->emoji;
+            stats->fields += detail->fields;
+            stats->max_ns = detail->max_ns > stats->max_ns ? detail->max_ns : stats->max_ns;
+            stratum.certain_calls = detail->certain;
+            stratum.certain_ns = detail->certain_ns;
+            stratum.calls -= detail->certain;
+            stratum.sampled = detail->sampled;
+            stratum.sum_ns = detail->sum_ns;
+            stratum.sumsq = detail->sumsq_ns2;
+            stratum.max_ns = detail->max_ns;
+            add_weighted(histogram, row, &stratum.sumcube);
+        }
+        if (!pf_calls[row->call].never_timed) {
+            pf_estimator_add(&estimator, &stratum);
+        }
+    }
+    pf_estimator_finish(&estimator, &stats->estimate);
+    read_histogram(stats, histogram);
+}
+
+// What a group cost, for sorting: the estimate, or at least what was measured.
+static double cost_of(const struct pf_group *group) {
+    double cost = group->stats.estimate.total_ns;
+    return cost > 0 ? cost : (double)group->stats.timed_ns;
+}
+
+// Keeps the `room` dearest groups, dearest first.
+static size_t keep(struct pf_group *groups, size_t count, size_t room, const struct pf_group *new) {
+    size_t at = count < room ? count : room;
+    while (at > 0 && cost_of(&groups[at - 1]) < cost_of(new)) {
+        if (at < room) {
+            groups[at] = groups[at - 1];
+        }
+        at--;
+    }
+    if (at < room) {
+        groups[at] = *new;
+    }
+    return count < room ? count + 1 : room;
+}
+
+static size_t group(struct pf_summary *summary, const struct pf_row *rows, size_t row_count,
+                    enum order order, struct pf_group *groups, size_t room, size_t *ret_all) {
+    size_t count = 0;
+    size_t all = 0;
+    double rate = summary->segment != NULL ? summary->segment->rate : 1;
+    for (size_t start = 0, end; start < row_count; start = end) {
+        for (end = start + 1;
+             end < row_count && key_of(&rows[start], order) == key_of(&rows[end], order); end++) {
+        }
+        struct pf_group new = {.first = &rows[start], .count = end - start};
+        add_up(&new.stats, new.first, new.count, rate);
+        count = keep(groups, count, room, &new);
+        all++;
+    }
+    *ret_all = all;
+    return count;
+}
+
+// --- the rest
+
+static void take_slowest(struct pf_summary *summary) {
+    struct pf_segment *segment = summary->segment;
+    uint64_t at = segment->first_slot;
+    for (; at != 0; at = ((struct pf_slot *)pf_at(segment, at))->next) {
+        const struct pf_slot *slot = pf_at(segment, at);
+        for (unsigned i = 0; i < PF_SLOT_SLOWEST; i++) {
+            struct pf_slow slow = slot->slowest[i];
+            size_t place = summary->slowest_count;
+            if (slow.key == 0) {
+                continue;
+            }
+            while (place > 0 && summary->slowest[place - 1].duration_ns < slow.duration_ns) {
+                if (place < PF_MOST_SLOWEST) {
+                    summary->slowest[place] = summary->slowest[place - 1];
+                }
+                place--;
+            }
+            if (place < PF_MOST_SLOWEST) {
+                summary->slowest[place] = slow;
+                summary->slowest_count += summary->slowest_count < PF_MOST_SLOWEST;
+            }
+        }
+    }
+}
+
+// Does the kernel's wchar count what this row wrote?
+static bool counted_by_kernel(const struct pf_row *row) {
+    if (row->kind == PF_KIND_MEMORY) {
+        return false;
+    }
+    switch (pf_calls[row->call].family) {
+    case PF_FAMILY_WRITE:
+    case PF_FAMILY_STDIO:
+    case PF_FAMILY_FORMAT:
+    case PF_FAMILY_WIDE:
+    case PF_FAMILY_GLIB:
+    case PF_FAMILY_ERROR: return true;
+    case PF_FAMILY_COPY:
+        return row->call == PF_CALL_sendfile || row->call == PF_CALL_sendfile64 ||
+               row->call == PF_CALL_copy_file_range;
+    default: return false;
+    }
+}
+
+// Bytes still in stdio's buffers: libc flushes them after us.  Streams other than the standard ones
+// are looked at only when no other thread can close them meanwhile.
+static uint64_t pending_bytes(void) {
+    uint64_t bytes = 0;
+#ifdef __GLIBC__
+    extern struct _IO_FILE_plus *_IO_list_all;
+    extern char __libc_single_threaded;
+    if (__libc_single_threaded) {
+        FILE *stream = (FILE *)_IO_list_all;
+        for (unsigned i = 0; stream != NULL && i < 4096; i++, stream = stream->_chain) {
+            bytes += stream->_fileno >= 0 ? __fpending(stream) : 0;
+        }
+        return bytes;
+    }
+#endif
+    return (stdout != NULL ? __fpending(stdout) : 0) + (stderr != NULL ? __fpending(stderr) : 0);
+}
+
+static void cover(struct pf_summary *summary) {
+    struct pf_coverage *coverage = &summary->coverage;
+    for (size_t i = 0; i < summary->row_count; i++) {
+        const struct pf_row *row = &summary->rows[i];
+        if (counted_by_kernel(row)) {
+            coverage->seen_bytes += row->bytes;
+            coverage->unknown_calls += pf_calls[row->call].bytes_unknown ? row->calls : 0;
+        }
+    }
+    uint64_t kernel;
+    if (!pf_process.kernel_bytes_known || !pf_kernel_bytes(&kernel) ||
+        kernel < pf_process.kernel_bytes_base) {
+        return;
+    }
+    coverage->known = true;
+    coverage->kernel_bytes = kernel - pf_process.kernel_bytes_base;
+    coverage->pending_bytes = pending_bytes();
+    uint64_t gone = coverage->seen_bytes > coverage->pending_bytes
+                        ? coverage->seen_bytes - coverage->pending_bytes
+                        : 0;
+    gone = gone < coverage->kernel_bytes ? gone : coverage->kernel_bytes;
+    coverage->percent =
+        coverage->kernel_bytes ? 100.0 * (double)gone / (double)coverage->kernel_bytes : 100;
+}
+
+#define UNTIMED_ROUNDS 256
+#define TIMED_ROUNDS 128
+
+// Our own cost, measured now and here: the very probe, on a slot that nobody reads.
+static uint64_t measure_overhead(struct pf_summary *summary, struct pf_slot *practice) {
+    struct pf_thread *thread = &pf_thread;
+    struct pf_slot *slot = thread->slot;
+    if (slot == NULL || pf_process.shut) {
+        return 0;
+    }
+    struct pf_detail *detail = pf_slot_take(slot, sizeof *detail);
+    if (detail == NULL) {
+        return 0;
+    }
+    void *site = (void *)(uintptr_t)1;
+    uint64_t key = 1 | (uint64_t)PF_CALL_write << PF_KEY_CALL_SHIFT;
+    struct pf_entry *entry = &practice->cache[(key * PF_KEY_MULTIPLIER) >> (64 - PF_CACHE_BITS)];
+    entry->key = key;
+    entry->detail = (uint32_t)pf_units(summary->segment, detail);
+    practice->arena = slot->arena;
+    uint64_t lost = summary->segment->lost[PF_LOST_CLOCK];
+    thread->slot = practice;
+    uint64_t begun = pf_now();
+    for (unsigned i = 0; i < UNTIMED_ROUNDS; i++) {
+        entry->skip = UNTIMED_ROUNDS;
+        struct pf_entry *found = pf_enter(PF_CALL_write, 0, site);
+        pf_due(found);
+        pf_add(&found->bytes, i);
+    }
+    double untimed = (double)(pf_now() - begun) / UNTIMED_ROUNDS;
+    begun = pf_now();
+    for (unsigned i = 0; i < TIMED_ROUNDS; i++) {
+        struct pf_probe probe;
+        pf_begin(&probe, entry);
+        pf_end(&probe, i);
+    }
+    double timed = (double)(pf_now() - begun) / TIMED_ROUNDS;
+    slot->arena = practice->arena;
+    thread->slot = slot;
+    summary->segment->lost[PF_LOST_CLOCK] = lost;
+    double calls = (double)(summary->messages.calls + summary->flushes.calls);
+    double due = (double)(summary->messages.timed + summary->flushes.timed);
+    return (uint64_t)(calls * untimed + due * timed) + summary->segment->setup_ns;
+}
+
+double pf_thread_wall_ns(const struct pf_slot *slot) {
+    uint64_t now = pf_now();
+    uint64_t wall = slot->attached_ns;
+    if (slot->attach_ns != 0 && now > slot->attach_ns) {
+        wall += now - slot->attach_ns;
+    }
+    return (double)wall;
+}
+
+static void *carve(char **at, const char *end, size_t size) {
+    size = (size + 63) & ~(size_t)63;
+    if ((size_t)(end - *at) < size) {
+        return NULL;
+    }
+    void *piece = *at;
+    *at += size;
+    return piece;
+}
+
+struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, int status) {
+    char *at = scratch;
+    const char *end = at + size;
+    struct pf_summary *summary = carve(&at, end, sizeof *summary);
+    struct pf_slot *practice = carve(&at, end, sizeof *practice);
+    if (summary == NULL || practice == NULL) {
+        return NULL;
+    }
+    // Each order keeps its own copy of the rows, because groups point into them.
+    size_t room = (size_t)(end - at) / sizeof(struct pf_row) / 5;
+    struct pf_row *copies[4];
+    summary->rows = carve(&at, end, room * sizeof(struct pf_row));
+    summary->segment = pf_process.segment;
+    summary->how = how;
+    summary->status = status;
+    summary->uptime_ns = (double)(pf_now() - pf_process.start_monotonic_ns);
+    if (summary->segment != NULL) {
+        add_slots(summary, room);
+        add_spill(summary, room, summary->segment->spill);
+        take_slowest(summary);
+    }
+    add_spill(summary, room, pf_process.early);
+    for (unsigned i = 0; i < PF_LOST_COUNT; i++) {
+        summary->lost[i] =
+            pf_process.early_lost[i] + (summary->segment != NULL ? summary->segment->lost[i] : 0);
+    }
+    size_t messages = 0;
+    for (unsigned order = 0; order < 4; order++) {
+        copies[order] = carve(&at, end, summary->row_count * sizeof(struct pf_row));
+        if (copies[order] == NULL) {
+            return NULL;
+        }
+        for (size_t i = 0; i < summary->row_count; i++) {
+            copies[order][i] = summary->rows[i];
+        }
+        sort(copies[order], summary->row_count, order);
+    }
+    while (messages < summary->row_count && is_messages(&copies[BY_CALL][messages])) {
+        messages++;
+    }
+    double rate = summary->segment != NULL ? summary->segment->rate : 1;
+    size_t flushes = summary->row_count - messages;
+    size_t all;
+    add_up(&summary->messages, copies[BY_CALL], messages, rate);
+    add_up(&summary->flushes, copies[BY_CALL] + messages, flushes, rate);
+    summary->message_function_count =
+        group(summary, copies[BY_CALL], messages, BY_CALL, summary->functions, PF_CALL_COUNT, &all);
+    summary->function_count = summary->message_function_count +
+                              group(summary, copies[BY_CALL] + messages, flushes, BY_CALL,
+                                    summary->functions + summary->message_function_count,
+                                    PF_CALL_COUNT - summary->message_function_count, &all);
+    summary->site_count = group(summary, copies[BY_SITE], messages, BY_SITE, summary->sites,
+                                PF_MOST_GROUPS, &summary->all_sites);
+    summary->stream_count = group(summary, copies[BY_STREAM], messages, BY_STREAM, summary->streams,
+                                  PF_MOST_GROUPS, &all);
+    summary->thread_count = group(summary, copies[BY_THREAD], summary->row_count, BY_THREAD,
+                                  summary->threads, PF_MOST_GROUPS, &all);
+    cover(summary);
+    summary->overhead_ns = measure_overhead(summary, practice);
+    return summary;
+}

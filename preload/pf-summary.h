@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// The exit summary: what the segment says, added up, as text or JSON.
+#pragma once
+#include "pf-estimate.h"
+#include "pf-print.h"
+#include "pf-segment.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PF_SUMMARY_SCRATCH (8u << 20) // address space; only what is used has memory
+
+#define PF_SHAPE_COLUMNS 12 // of the little histogram, a factor of 4 each, from 16 ns on
+
+// Any set of sites added up.  Latencies are in ns; quantiles weigh each site's timed calls by how
+// many calls they stand for.
+struct pf_stats {
+    uint64_t calls;
+    uint64_t timed;
+    uint64_t timed_ns;
+    uint64_t bytes;
+    uint64_t bytes_unknown; // calls whose bytes libc does not tell
+    uint64_t errors;
+    uint64_t emoji;
+    uint64_t fields;
+    uint64_t max_ns;
+    double quantile_ns[4]; // p50, p90, p99, p99.9; -1 when nothing was timed
+    double shape[PF_SHAPE_COLUMNS];
+    struct pf_estimate estimate;
+};
+
+// One entry of one thread.
+struct pf_row {
+    const struct pf_slot *slot;
+    const struct pf_detail *detail; // NULL: none
+    uint64_t site;                  // return address; 0: per function only
+    uint64_t calls;
+    uint64_t bytes;
+    uint8_t call;
+    uint8_t fd;
+    uint8_t kind;
+};
+
+// A group of rows with the same call, site, stream or thread.
+struct pf_group {
+    const struct pf_row *first;
+    size_t count;
+    struct pf_stats stats;
+};
+
+struct pf_coverage {
+    bool known;
+    uint64_t kernel_bytes;  // wchar of /proc/self/io since start
+    uint64_t seen_bytes;    // of the calls that wchar counts
+    uint64_t pending_bytes; // of those, still in stdio buffers
+    uint64_t unknown_calls; // of those, calls whose length libc does not tell
+    double percent;
+};
+
+#define PF_MOST_GROUPS 256
+#define PF_MOST_SLOWEST 16
+
+struct pf_summary {
+    struct pf_segment *segment; // NULL: none could be made
+    const char *how;            // exit, _exit, exec ...
+    int status;                 // -1: not known
+    double uptime_ns;
+    struct pf_row *rows;
+    size_t row_count;
+    struct pf_stats messages;
+    struct pf_stats flushes;
+    struct pf_group functions[PF_CALL_COUNT];
+    size_t function_count; // messages first, then the flush family
+    size_t message_function_count;
+    struct pf_group sites[PF_MOST_GROUPS]; // the dearest
+    size_t site_count;
+    size_t all_sites;
+    struct pf_group streams[PF_MOST_GROUPS];
+    size_t stream_count;
+    struct pf_group threads[PF_MOST_GROUPS];
+    size_t thread_count;
+    size_t all_threads;
+    struct pf_slow slowest[PF_MOST_SLOWEST];
+    size_t slowest_count;
+    uint64_t lost[PF_LOST_COUNT];
+    struct pf_coverage coverage;
+    uint64_t overhead_ns;
+};
+
+extern const char *const pf_lost_names[PF_LOST_COUNT];
+extern const char *const pf_kind_names[PF_KIND_COUNT];
+
+// Adds everything up into memory at `scratch`; NULL when it does not fit.  Reads the segment while
+// other threads may go on writing: every row is a snapshot of its own.
+struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, int status);
+
+void pf_summary_text(struct pf_out *out, const struct pf_summary *summary);
+void pf_summary_json(struct pf_out *out, const struct pf_summary *summary);
+
+// A sentence on what the coverage does not cover, or nothing.
+void pf_summary_coverage_note(struct pf_out *out, const struct pf_coverage *coverage);
+
+// EPIPE for 32, into at least 24 bytes.
+#define PF_ERRNO_LIMIT 134u
+void pf_errno_name(unsigned number, char *ret_name);
+
+// VmHWM of /proc/self/status, in bytes.
+bool pf_peak_memory(uint64_t *ret_bytes);
+
+static inline bool pf_estimate_has_interval(const struct pf_estimate *estimate) {
+    return estimate->kind == PF_ESTIMATE_EXACT || estimate->kind == PF_ESTIMATE_INTERVAL;
+}
+
+// A total without an honest interval is not printed as an estimate.
+static inline bool pf_estimate_has_total(const struct pf_estimate *estimate) {
+    return pf_estimate_has_interval(estimate);
+}
+
+// The wall time of a thread's slot so far.
+double pf_thread_wall_ns(const struct pf_slot *slot);

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Names, families and static facts of every row, for the summary.
+#include "pf-table.h"
+
+#define PF_NEVER_noreturn true
+#define PF_NEVER_void false
+#define PF_NEVER_int false
+#define PF_NEVER_size_t false
+#define PF_NEVER_ssize_t false
+#define PF_NEVER_wint_t false
+
+#define PF_UNKNOWN_UNKNOWN true
+#define PF_UNKNOWN_RETURNED false
+#define PF_UNKNOWN_ITEMS(...) false
+#define PF_UNKNOWN_LENGTH(...) false
+#define PF_UNKNOWN_LENGTH_NL(...) false
+#define PF_UNKNOWN_ONE false
+#define PF_UNKNOWN_WORD false
+#define PF_UNKNOWN_DATAGRAMS(...) false
+#define PF_UNKNOWN_NOTHING false
+
+const struct pf_call_info pf_calls[PF_CALL_COUNT] = {
+#define PF_CALL(name, ret, params, args, family, bytes, fd, text)                                  \
+    {#name, PF_FAMILY_##family, PF_UNKNOWN_##bytes, PF_NEVER_##ret},
+#define PF_VCALL(name, ret, params, last, vname, vargs, family, bytes, fd, text)                   \
+    {#name, PF_FAMILY_##family, PF_UNKNOWN_##bytes, PF_NEVER_##ret},
+#define PF_TAIL(name, family, why) {#name, PF_FAMILY_##family, true, true},
+#define PF_HOOK(name, family, why) {#name, PF_FAMILY_##family, false, false},
+#include "pf-calls.def"
+};
+
+const char *const pf_family_names[PF_FAMILY_COUNT] = {
+    "write",  "send",    "copy", "stdio", "format", "wide",
+    "syslog", "journal", "glib", "error", "flush",  "process",
+};

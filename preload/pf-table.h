@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the table of calls gives to everybody: the enum, the families and the static facts of a row.
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+enum pf_call {
+#define PF_CALL(name, ...) PF_CALL_##name,
+#define PF_VCALL(name, ...) PF_CALL_##name,
+#define PF_TAIL(name, ...) PF_CALL_##name,
+#define PF_HOOK(name, ...) PF_CALL_##name,
+#include "pf-calls.def"
+    PF_CALL_COUNT
+};
+_Static_assert(PF_CALL_COUNT <= 255, "a call has 8 bits in a site's key");
+
+enum pf_family {
+    PF_FAMILY_WRITE,
+    PF_FAMILY_SEND,
+    PF_FAMILY_COPY,
+    PF_FAMILY_STDIO,
+    PF_FAMILY_FORMAT,
+    PF_FAMILY_WIDE,
+    PF_FAMILY_SYSLOG,
+    PF_FAMILY_JOURNAL,
+    PF_FAMILY_GLIB,
+    PF_FAMILY_ERROR,
+    PF_FAMILY_FLUSH,
+    PF_FAMILY_PROCESS,
+    PF_FAMILY_COUNT
+};
+
+struct pf_call_info {
+    const char *name;
+    uint8_t family;
+    bool bytes_unknown; // libc does not say how many bytes went out
+    bool never_timed;   // noreturn rows and jumped-to rows
+};
+extern const struct pf_call_info pf_calls[PF_CALL_COUNT];
+extern const char *const pf_family_names[PF_FAMILY_COUNT];
+
+// A flush or a process call is not a message.
+static inline bool pf_is_message(unsigned call) { return pf_calls[call].family < PF_FAMILY_FLUSH; }

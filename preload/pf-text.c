@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: Apache-2.0
+// The summary as a person reads it: 80 columns, what matters most first.
+#define _GNU_SOURCE
+#include "pf-process.h"
+#include "pf-real.h"
+#include "pf-summary.h"
+#include "pf-symbol.h"
+#include <string.h>
+
+#define MOST_FUNCTIONS 12u
+#define MOST_SITES 8u
+#define MOST_THREADS 6u
+
+static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
+
+void pf_errno_name(unsigned number, char *ret_name) {
+    struct pf_out out = {.text = ret_name, .size = 23};
+#ifdef __GLIBC__
+    const char *name = strerrorname_np((int)number);
+    if (name != NULL) {
+        pf_out(&out, name);
+        ret_name[out.used] = 0;
+        return;
+    }
+#endif
+    pf_out(&out, "errno ");
+    pf_out_uint(&out, number);
+    ret_name[out.used] = 0;
+}
+
+bool pf_peak_memory(uint64_t *ret_bytes) {
+    char text[2048];
+    if (pf_process.shut || pf_sys_slurp("/proc/self/status", text, sizeof text) <= 0) {
+        return false;
+    }
+    const char *at = strstr(text, "VmHWM:");
+    if (at == NULL) {
+        return false;
+    }
+    uint64_t kilobytes = 0;
+    for (at += 6; *at == ' ' || *at == '\t'; at++) {
+    }
+    for (; *at >= '0' && *at <= '9'; at++) {
+        kilobytes = kilobytes * 10 + (uint64_t)(*at - '0');
+    }
+    *ret_bytes = kilobytes << 10;
+    return true;
+}
+
+// A cell: what `put` wrote, aligned right (or left) in `width` columns, and a space before it.
+#define RIGHT(out, width, put)                                                                     \
+    do {                                                                                           \
+        size_t from_ = (out)->used;                                                                \
+        put;                                                                                       \
+        pf_out_right(out, from_, width);                                                           \
+    } while (0)
+#define LEFT(out, width, put)                                                                      \
+    do {                                                                                           \
+        size_t from_ = (out)->used;                                                                \
+        put;                                                                                       \
+        pf_out_left(out, from_, width);                                                            \
+    } while (0)
+
+static void cut_text(struct pf_out *out, const char *text, size_t most) {
+    size_t length = pf_length(text);
+    if (length <= most) {
+        pf_out(out, text);
+        return;
+    }
+    while (most > 1 && ((unsigned char)text[most - 1] & 0xc0) == 0x80) {
+        most--; // not in the middle of a character
+    }
+    pf_out_bytes(out, text, most - 1);
+    pf_out(out, "…");
+}
+
+// A command line may hold anything: what a terminal could take for an order is shown as a dot.
+static void put_plain(struct pf_out *out, const char *text, size_t most) {
+    size_t from = out->used;
+    cut_text(out, text, most);
+    for (size_t i = from; i < out->used; i++) {
+        unsigned char c = (unsigned char)out->text[i];
+        out->text[i] = c < 0x20 || c == 0x7f ? '.' : (char)c;
+    }
+}
+
+static void put_header(struct pf_out *out, const struct pf_summary *summary) {
+    const char *command = summary->segment != NULL ? summary->segment->command : "";
+    pf_out(out, "\npfprof " PF_VERSION "   ");
+    put_plain(out, command, 64);
+    pf_out(out, "\n  pid ");
+    pf_out_uint(out, pf_process.pid);
+    pf_out(out, "   ");
+    pf_out(out, summary->how);
+    if (summary->status >= 0) {
+        pf_out(out, " ");
+        pf_out_uint(out, (uint64_t)summary->status);
+    }
+    pf_out(out, "   wall ");
+    pf_out_duration(out, summary->uptime_ns);
+    pf_out(out, "   threads ");
+    pf_out_uint(out, summary->all_threads);
+    pf_out(out, "   sample rate ");
+    double rate = pf_process.config.setting[PF_VAR_SAMPLE_RATE].real;
+    pf_out_fixed(out, rate, rate >= 0.01 || rate == 0 ? 2 : 6);
+    uint64_t peak;
+    if (pf_process.config.setting[PF_VAR_TRACK_MEMORY].number && pf_peak_memory(&peak)) {
+        pf_out(out, "\n  peak resident ");
+        pf_out_size(out, (double)peak);
+        pf_out(out, "   segment ");
+        pf_out_size(out, summary->segment != NULL ? (double)summary->segment->used : 0);
+    }
+    pf_out(out, "\n\n");
+}
+
+static void put_estimate(struct pf_out *out, const struct pf_stats *stats) {
+    const struct pf_estimate *estimate = &stats->estimate;
+    if (!pf_estimate_has_interval(estimate)) {
+        pf_out(out, stats->timed ? "not enough samples" : "nothing timed");
+        return;
+    }
+    pf_out_duration(out, estimate->total_ns);
+    if (estimate->kind == PF_ESTIMATE_EXACT) {
+        pf_out(out, ", every call timed");
+        return;
+    }
+    pf_out(out, " (95 %: ");
+    pf_out_duration(out, estimate->low_ns);
+    pf_out(out, " to ");
+    pf_out_duration(out, estimate->high_ns);
+    pf_out(out, ")");
+}
+
+static void label(struct pf_out *out, const char *name, unsigned width) {
+    LEFT(out, width, pf_out(out, name));
+}
+
+static void put_metrics(struct pf_out *out, const struct pf_summary *summary) {
+    const struct pf_stats *stats = &summary->messages;
+    double seconds = summary->uptime_ns / 1e9;
+    pf_out(out, "  ProfileMetrics\n    ");
+    label(out, "message_count", 20);
+    RIGHT(out, 15, pf_out_grouped(out, stats->calls));
+    pf_out(out, "   ");
+    label(out, "messages_per_second", 22);
+    RIGHT(out, 14, pf_out_count(out, ratio((double)stats->calls, seconds)));
+    pf_out(out, "\n    ");
+    label(out, "sampled_count", 20);
+    RIGHT(out, 15, pf_out_grouped(out, stats->timed));
+    pf_out(out, "   ");
+    label(out, "dropped_count", 22);
+    RIGHT(out, 14, pf_out_grouped(out, stats->calls - stats->timed));
+    pf_out(out, "\n    ");
+    label(out, "total_duration_ns", 20);
+    RIGHT(out, 15, pf_out_grouped(out, stats->timed_ns));
+    pf_out(out, "   ");
+    label(out, "avg_latency_ms", 22);
+    RIGHT(out, 14,
+          pf_out_fixed(out, ratio((double)stats->timed_ns, (double)stats->timed) / 1e6, 6));
+    pf_out(out, "\n    ");
+    label(out, "emoji_message_count", 20);
+    RIGHT(out, 15, pf_out_grouped(out, stats->emoji));
+    pf_out(out, "   ");
+    label(out, "emoji_overhead_percent", 22);
+    RIGHT(out, 14, pf_out_fixed(out, ratio(100.0 * (double)stats->emoji, (double)stats->timed), 2));
+    pf_out(out, "\n    ");
+    label(out, "bytes", 20);
+    RIGHT(out, 15, pf_out_grouped(out, stats->bytes));
+    pf_out(out, "   ");
+    label(out, "avg_fields_per_message", 22);
+    RIGHT(out, 14, pf_out_fixed(out, ratio((double)stats->fields, (double)stats->timed), 2));
+    pf_out(out, "\n    ");
+    label(out, "start_time", 14);
+    RIGHT(out, 21, pf_out_utc(out, pf_process.start_unix_ns / 1000000000u));
+    pf_out(out, "   ");
+    label(out, "uptime_seconds", 22);
+    RIGHT(out, 14, pf_out_fixed(out, seconds, 3));
+    pf_out(out, "\n\n  all calls together: ");
+    put_estimate(out, stats);
+    double wall = summary->uptime_ns;
+    if (pf_estimate_has_total(&stats->estimate) && wall > 0 && summary->all_threads == 1) {
+        pf_out(out, ", ");
+        pf_out_fixed(out, 100 * stats->estimate.total_ns / wall, 1);
+        pf_out(out, " % of wall");
+    }
+    pf_out(out, "\n");
+}
+
+static void put_quantile(struct pf_out *out, double ns) {
+    if (ns < 0) {
+        pf_out(out, "–");
+    } else {
+        pf_out_duration(out, ns);
+    }
+}
+
+static void put_shape(struct pf_out *out, const struct pf_stats *stats) {
+    static const char *const blocks[] = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    double most = 0;
+    for (unsigned i = 0; i < PF_SHAPE_COLUMNS; i++) {
+        most = stats->shape[i] > most ? stats->shape[i] : most;
+    }
+    for (unsigned i = 0; i < PF_SHAPE_COLUMNS; i++) {
+        // A step is a factor of four, so that the rare slow call is seen beside the many fast ones.
+        unsigned height = 8;
+        double level = most;
+        while (height > 0 && stats->shape[i] < level) {
+            level /= 4;
+            height--;
+        }
+        pf_out(out, stats->shape[i] <= 0 ? "·" : blocks[height > 0 ? height - 1 : 0]);
+    }
+}
+
+static void put_total(struct pf_out *out, const struct pf_stats *stats) {
+    if (pf_estimate_has_total(&stats->estimate)) {
+        pf_out_duration(out, stats->estimate.total_ns);
+    } else {
+        pf_out(out, "–");
+    }
+}
+
+static void put_bytes(struct pf_out *out, const struct pf_stats *stats) {
+    if (stats->bytes_unknown == stats->calls) {
+        pf_out(out, "–");
+    } else {
+        pf_out_size(out, (double)stats->bytes);
+    }
+}
+
+static void put_functions(struct pf_out *out, const struct pf_summary *summary) {
+    pf_out(out, "\n  function            calls    total      p50      p99      max"
+                "     bytes 16ns 67ms\n");
+    size_t messages = summary->message_function_count;
+    for (size_t i = 0; i < summary->function_count; i++) {
+        const struct pf_group *function = &summary->functions[i];
+        size_t place = i < messages ? i : i - messages;
+        size_t of = i < messages ? messages : summary->function_count - messages;
+        if (place >= MOST_FUNCTIONS) {
+            if (place == MOST_FUNCTIONS) {
+                pf_out(out, "  and ");
+                pf_out_uint(out, of - place);
+                pf_out(out, " more\n");
+            }
+            continue;
+        }
+        pf_out(out, "  ");
+        LEFT(out, 15, cut_text(out, pf_calls[function->first->call].name, 15));
+        RIGHT(out, 9, pf_out_count(out, (double)function->stats.calls));
+        RIGHT(out, 9, put_total(out, &function->stats));
+        RIGHT(out, 9, put_quantile(out, function->stats.quantile_ns[0]));
+        RIGHT(out, 9, put_quantile(out, function->stats.quantile_ns[2]));
+        RIGHT(out, 9,
+              put_quantile(out, function->stats.timed ? (double)function->stats.max_ns : -1));
+        RIGHT(out, 10, i < messages ? put_bytes(out, &function->stats) : pf_out(out, "flush"));
+        pf_out(out, " ");
+        if (function->stats.timed) {
+            put_shape(out, &function->stats);
+        }
+        pf_out(out, "\n");
+    }
+}
+
+static void put_site_name(struct pf_out *out, uint64_t site) {
+    struct pf_symbol symbol;
+    if (site == 0) {
+        pf_out(out, "(per function only)");
+    } else if (!pf_symbol_find(site, &symbol)) {
+        pf_out_hex(out, site);
+    } else {
+        char text[300];
+        struct pf_out whole = {.text = text, .size = sizeof text - 1};
+        if (symbol.name[0]) {
+            pf_out(&whole, symbol.name);
+            pf_out(&whole, "+");
+            pf_out_hex(&whole, symbol.name_offset);
+            pf_out(&whole, " in ");
+            pf_out(&whole, symbol.module);
+        } else {
+            pf_out(&whole, symbol.module);
+            pf_out(&whole, "+");
+            pf_out_hex(&whole, symbol.offset);
+        }
+        text[whole.used] = 0;
+        put_plain(out, text, 38);
+    }
+}
+
+static void put_sites(struct pf_out *out, const struct pf_summary *summary) {
+    pf_out(out, "\n  hottest call sites                                        "
+                "calls    total    share\n");
+    double all = summary->messages.estimate.total_ns;
+    bool known = pf_estimate_has_total(&summary->messages.estimate) && all > 0;
+    for (size_t i = 0; i < summary->site_count && i < MOST_SITES; i++) {
+        const struct pf_group *site = &summary->sites[i];
+        pf_out(out, "  ");
+        LEFT(out, 39, put_site_name(out, site->first->site));
+        LEFT(out, 15, cut_text(out, pf_calls[site->first->call].name, 14));
+        RIGHT(out, 9, pf_out_count(out, (double)site->stats.calls));
+        RIGHT(out, 9, put_total(out, &site->stats));
+        if (known && pf_estimate_has_total(&site->stats.estimate)) {
+            RIGHT(out, 6, pf_out_fixed(out, 100 * site->stats.estimate.total_ns / all, 0));
+            pf_out(out, " %");
+        }
+        pf_out(out, "\n");
+    }
+    if (summary->all_sites > MOST_SITES) {
+        pf_out(out, "  and ");
+        pf_out_uint(out, summary->all_sites - MOST_SITES);
+        pf_out(out, " more sites\n");
+    }
+}
+
+static void put_threads(struct pf_out *out, const struct pf_summary *summary) {
+    if (summary->all_threads < 2) {
+        return;
+    }
+    pf_out(out, "\n  threads               calls     bytes    total   of its wall time\n");
+    for (size_t i = 0; i < summary->thread_count && i < MOST_THREADS; i++) {
+        const struct pf_group *thread = &summary->threads[i];
+        const struct pf_slot *slot = thread->first->slot;
+        if (slot == NULL) {
+            continue;
+        }
+        char name[40];
+        struct pf_out text = {.text = name, .size = sizeof name - 1};
+        pf_out_bytes(&text, slot->name, pf_length_most(slot->name, sizeof slot->name));
+        if (slot->threads > 1) {
+            pf_out(&text, " ×");
+            pf_out_uint(&text, slot->threads);
+        }
+        name[text.used] = 0;
+        pf_out(out, "  ");
+        LEFT(out, 16, put_plain(out, name, 17));
+        RIGHT(out, 9, pf_out_count(out, (double)thread->stats.calls));
+        RIGHT(out, 10, put_bytes(out, &thread->stats));
+        RIGHT(out, 9, put_total(out, &thread->stats));
+        if (pf_estimate_has_total(&thread->stats.estimate)) {
+            RIGHT(
+                out, 10,
+                pf_out_fixed(
+                    out, ratio(100 * thread->stats.estimate.total_ns, pf_thread_wall_ns(slot)), 2));
+            pf_out(out, " %");
+        }
+        pf_out(out, "\n");
+    }
+    if (summary->thread_count > MOST_THREADS) {
+        pf_out(out, "  and ");
+        pf_out_uint(out, summary->thread_count - MOST_THREADS);
+        pf_out(out, " more\n");
+    }
+}
+
+static void put_errors(struct pf_out *out, const struct pf_summary *summary) {
+    struct pf_segment *segment = summary->segment;
+    bool begun = false;
+    uint64_t at = segment != NULL ? segment->first_slot : 0;
+    for (; at != 0; at = ((struct pf_slot *)pf_at(segment, at))->next) {
+        const struct pf_slot *slot = pf_at(segment, at);
+        for (unsigned i = 0; i < PF_SLOT_ERRORS && slot->errors[i].count; i++) {
+            char name[24];
+            const struct pf_error *error = &slot->errors[i];
+            pf_errno_name(error->number, name);
+            pf_out(out, begun ? ", " : "\n  errors     ");
+            pf_out(out, pf_calls[error->call % PF_CALL_COUNT].name);
+            pf_out(out, " ");
+            pf_out(out, name);
+            pf_out(out, " ");
+            pf_out_grouped(out, error->count);
+            begun = true;
+        }
+    }
+    pf_out(out, begun ? "\n" : "");
+}
+
+void pf_summary_coverage_note(struct pf_out *out, const struct pf_coverage *coverage) {
+    if (!coverage->known) {
+        pf_out(out, "the kernel does not tell what this process wrote (/proc/self/io)");
+        return;
+    }
+    uint64_t gone = coverage->seen_bytes > coverage->pending_bytes
+                        ? coverage->seen_bytes - coverage->pending_bytes
+                        : 0;
+    if (gone < coverage->kernel_bytes) {
+        pf_out_grouped(out, coverage->kernel_bytes - gone);
+        pf_out(out, " bytes not seen: ");
+        if (coverage->unknown_calls) {
+            pf_out_grouped(out, coverage->unknown_calls);
+            pf_out(out, " calls of unknown length, ");
+        }
+        pf_out(out, "putc_unlocked compiled in, or raw system calls");
+    } else if (gone > coverage->kernel_bytes) {
+        pf_out_grouped(out, gone - coverage->kernel_bytes);
+        pf_out(out, " bytes seen have not reached the kernel");
+    }
+}
+
+static void put_coverage(struct pf_out *out, const struct pf_summary *summary) {
+    const struct pf_coverage *coverage = &summary->coverage;
+    char text[300];
+    struct pf_out note = {.text = text, .size = sizeof text - 1};
+    pf_summary_coverage_note(&note, coverage);
+    text[note.used] = 0;
+    pf_out(out, "\n  coverage   ");
+    if (coverage->known) {
+        pf_out_fixed(out, coverage->percent, 2);
+        pf_out(out, " % of the bytes that the kernel took from this process were seen");
+    }
+    if (note.used) {
+        pf_out(out, coverage->known ? "\n             " : "");
+        // Two lines at most, broken at a space.
+        size_t cut = note.used;
+        if (cut > 66) {
+            for (cut = 66; cut > 0 && text[cut] != ' '; cut--) {
+            }
+        }
+        pf_out_bytes(out, text, cut);
+        if (cut < note.used) {
+            pf_out(out, "\n            ");
+            pf_out_bytes(out, text + cut, note.used - cut);
+        }
+    }
+    pf_out(out, "\n  overhead   ");
+    pf_out_duration(out, (double)summary->overhead_ns);
+    pf_out(out, " of ours, ");
+    pf_out_fixed(out, ratio(100.0 * (double)summary->overhead_ns, summary->uptime_ns), 3);
+    pf_out(out, " % of wall\n");
+}
+
+static void put_lost(struct pf_out *out, const struct pf_summary *summary) {
+    static const char *const reasons[PF_LOST_COUNT] = {
+        "calls counted per function only: MAX_MEMORY_MB is used up",
+        "calls counted per function only: made while a segment or slot was being made",
+        "calls not counted: made by a vfork child, in memory that is its parent's",
+        "calls counted, not timed: a signal handler's, in the middle of a recording",
+    };
+    for (unsigned i = 0; i < PF_LOST_COUNT; i++) {
+        if (summary->lost[i]) {
+            pf_out(out, "  ! ");
+            pf_out_grouped(out, summary->lost[i]);
+            pf_out(out, " ");
+            pf_out(out, reasons[i]);
+            pf_out(out, "\n");
+        }
+    }
+}
+
+void pf_summary_text(struct pf_out *out, const struct pf_summary *summary) {
+    put_header(out, summary);
+    put_metrics(out, summary);
+    put_functions(out, summary);
+    put_sites(out, summary);
+    put_threads(out, summary);
+    put_errors(out, summary);
+    put_coverage(out, summary);
+    put_lost(out, summary);
+    pf_out(out, "\n");
+}

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// The wrappers, made from the table.
+//
+// Not timed: the real call and two additions.  Timed: pf_begin, the real call, pf_end, and a look at
+// the text.  Variadic rows walk their va_list once more only when they are timed.
+#undef _FILE_OFFSET_BITS // with 64, the headers would rename pwrite to pwrite64
+#undef _FORTIFY_SOURCE
+#define _GNU_SOURCE
+#include "pf-wrap.h"
+#include "pf-emoji.h"
+#include "pf-format.h"
+#include "pf-process.h"
+#include <assert.h>
+#include <err.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <shadow.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <syslog.h>
+#include <unistd.h>
+#include <wchar.h>
+
+#undef putc
+#undef putchar
+#undef fputc
+#undef putc_unlocked
+#undef putchar_unlocked
+#undef fputc_unlocked
+
+#ifdef __GLIBC__
+PF_INLINE int stream_fd(const FILE *stream) { return stream->_fileno; }
+#else
+PF_INLINE int stream_fd(FILE *stream) { return fileno(stream); }
+#endif
+
+// fd
+#define FD(fd) (fd)
+#define STREAM(stream) stream_fd(stream)
+#define NOFD (-1)
+#define CLOSING(stream) (PF_UNLIKELY((stream) == stderr) ? pf_last_words() : -1)
+
+// bytes: what to note before the call, the bytes, and whether it failed, from `result`
+#define BEFORE_RETURNED
+#define BYTES_RETURNED (result > 0 ? (uint64_t)result : 0)
+#define FAILED_RETURNED (result < 0)
+#define BEFORE_ITEMS(s, n)
+#define BYTES_ITEMS(s, n) ((uint64_t)result * (s))
+#define FAILED_ITEMS(s, n) ((s) != 0 && result < (n))
+#define BEFORE_LENGTH(s) const size_t length = strlen(s);
+#define BYTES_LENGTH(s) (result >= 0 ? length : 0)
+#define FAILED_LENGTH(s) (result < 0)
+#define BEFORE_LENGTH_NL(s) const size_t length = strlen(s);
+#define BYTES_LENGTH_NL(s) (result >= 0 ? length + 1 : 0)
+#define FAILED_LENGTH_NL(s) (result < 0)
+#define BEFORE_ONE
+#define BYTES_ONE (uint64_t)(result >= 0)
+#define FAILED_ONE (result < 0)
+#define BEFORE_WORD
+#define BYTES_WORD (result >= 0 ? sizeof(int) : 0)
+#define FAILED_WORD (result < 0)
+#define BEFORE_DATAGRAMS(v)
+#define BYTES_DATAGRAMS(v) datagram_bytes(v, result)
+#define FAILED_DATAGRAMS(v) (result < 0)
+#define BEFORE_UNKNOWN
+#define BYTES_UNKNOWN 0
+#define FAILED_UNKNOWN ((int)result < 0)
+#define BEFORE_NOTHING
+#define BYTES_NOTHING 0
+#define FAILED_NOTHING (result != 0)
+
+// text: looked at before the call (a va_list can be walked only then) or after it
+#define WALK_NOTEXT
+#define WALK_BUFFER(p)
+#define WALK_STRING(s)
+#define WALK_CHARACTER(c)
+#define WALK_VECTOR(iov, n)
+#define WALK_MESSAGE(m)
+#define WALK_WIDE_STRING(s)
+#define WALK_WIDE_CHARACTER(c)
+#define WALK_FORMATTED(f)                                                                          \
+    struct pf_format walked = {0};                                                                 \
+    va_list copy;                                                                                  \
+    va_copy(copy, ap);                                                                             \
+    pf_format_walk(f, copy, &walked);                                                              \
+    va_end(copy);
+#define WALK_WIDE_FORMATTED(f)                                                                     \
+    struct pf_format walked = {0};                                                                 \
+    va_list copy;                                                                                  \
+    va_copy(copy, ap);                                                                             \
+    pf_format_walk_wide(f, copy, &walked);                                                         \
+    va_end(copy);
+#define SEES_NOTEXT false
+#define SEES_BUFFER(p) (readable(&probe) && pf_has_emoji((const char *)(p), bytes))
+#define SEES_STRING(s) pf_has_emoji(s, length)
+#define SEES_CHARACTER(c) false
+#define SEES_VECTOR(iov, n) (readable(&probe) && vector_has_emoji(iov, (size_t)(n), bytes))
+#define SEES_MESSAGE(m) (readable(&probe) && vector_has_emoji((m)->msg_iov, (m)->msg_iovlen, bytes))
+#define SEES_WIDE_STRING(s) pf_has_emoji_wide(s, wcslen(s))
+#define SEES_WIDE_CHARACTER(c) pf_has_emoji_wide(&(wchar_t){c}, 1)
+#define SEES_FORMATTED(f) walked.emoji
+#define SEES_WIDE_FORMATTED(f) walked.emoji
+#define FIELDS_NOTEXT 0
+#define FIELDS_BUFFER(p) 0
+#define FIELDS_STRING(s) 0
+#define FIELDS_CHARACTER(c) 0
+#define FIELDS_VECTOR(iov, n) 0
+#define FIELDS_MESSAGE(m) 0
+#define FIELDS_WIDE_STRING(s) 0
+#define FIELDS_WIDE_CHARACTER(c) 0
+#define FIELDS_FORMATTED(f) walked.fields
+#define FIELDS_WIDE_FORMATTED(f) walked.fields
+
+// A device such as /dev/null says that it took the bytes without ever reading them: only of these
+// kinds do we know that the kernel has been through the buffer, so that we may.
+static bool readable(const struct pf_probe *probe) {
+    unsigned call = (unsigned)(probe->entry->key >> PF_KEY_CALL_SHIFT) & 0xff;
+    unsigned kind = probe->detail->kind;
+    return pf_calls[call].family == PF_FAMILY_STDIO || kind == PF_KIND_FILE ||
+           kind == PF_KIND_PIPE || kind == PF_KIND_SOCKET || kind == PF_KIND_TTY;
+}
+
+static uint64_t datagram_bytes(const struct mmsghdr *messages, int count) {
+    uint64_t bytes = 0;
+    for (int i = 0; i < count; i++) {
+        bytes += messages[i].msg_len;
+    }
+    return bytes;
+}
+
+// A short write leaves the rest of the vector unread by the kernel: not by us either.
+static bool vector_has_emoji(const struct iovec *vector, size_t count, uint64_t bytes) {
+    for (size_t i = 0; i < count && bytes > 0; i++) {
+        size_t part = vector[i].iov_len < bytes ? vector[i].iov_len : (size_t)bytes;
+        if (pf_has_emoji(vector[i].iov_base, part)) {
+            return true;
+        }
+        bytes -= part;
+    }
+    return false;
+}
+
+static void note_text(struct pf_detail *detail, bool emoji, unsigned fields) {
+    pf_add(&detail->emoji, emoji);
+    pf_add(&detail->fields, fields);
+}
+
+// Loggers of these families call other rows in turn.
+#define LAYERED_WRITE false
+#define LAYERED_SEND false
+#define LAYERED_COPY false
+#define LAYERED_STDIO false
+#define LAYERED_FORMAT false
+#define LAYERED_WIDE false
+#define LAYERED_SYSLOG false
+#define LAYERED_JOURNAL true
+#define LAYERED_GLIB true
+#define LAYERED_ERROR false
+#define LAYERED_FLUSH false
+
+// ret: how to run the real call, keep its result and hand it on
+#define RUN_int(call) int result = call;
+#define RUN_size_t(call) size_t result = call;
+#define RUN_ssize_t(call) ssize_t result = call;
+#define RUN_wint_t(call) wint_t result = call;
+#define RUN_void(call)                                                                             \
+    const int result = 0;                                                                          \
+    call;
+#define RETURN_int return result;
+#define RETURN_size_t return result;
+#define RETURN_ssize_t return result;
+#define RETURN_wint_t return result;
+#define RETURN_void                                                                                \
+    (void)result;                                                                                  \
+    return;
+
+#define RUN_LAYERED(ret, family, call)                                                             \
+    if (LAYERED_##family) {                                                                        \
+        pf_inside_begin(PF_FRAME);                                                                 \
+    }                                                                                              \
+    RUN_##ret(call) if (LAYERED_##family) { pf_inside_end(PF_FRAME); }
+
+#define BODY(name, ret, call, family, bytes_rule, fd, text)                                        \
+    struct pf_entry *entry = pf_enter(PF_CALL_##name, fd, PF_SITE);                                \
+    if (PF_UNLIKELY(entry == NULL)) {                                                              \
+        RUN_##ret(call) RETURN_##ret                                                               \
+    }                                                                                              \
+    BEFORE_##bytes_rule if (PF_LIKELY(!pf_due(entry))) {                                           \
+        RUN_LAYERED(ret, family, call)                                                             \
+        pf_account(entry, BYTES_##bytes_rule, FAILED_##bytes_rule);                                \
+        RETURN_##ret                                                                               \
+    }                                                                                              \
+    WALK_##text struct pf_probe probe;                                                             \
+    pf_begin(&probe, entry);                                                                       \
+    RUN_LAYERED(ret, family, call)                                                                 \
+    const uint64_t bytes = BYTES_##bytes_rule;                                                     \
+    pf_end(&probe, bytes);                                                                         \
+    pf_account(entry, bytes, FAILED_##bytes_rule);                                                 \
+    if (probe.detail != NULL) {                                                                    \
+        note_text(probe.detail, SEES_##text, FIELDS_##text);                                       \
+    }                                                                                              \
+    RETURN_##ret
+
+// A call that does not return is counted on the way in, and its clock would never be read again.
+#define NORETURN_BODY(name, call)                                                                  \
+    pf_enter(PF_CALL_##name, -1, PF_SITE);                                                         \
+    call;                                                                                          \
+    __builtin_unreachable();
+
+#define TYPE_noreturn void
+#define TYPE_void void
+#define TYPE_int int
+#define TYPE_size_t size_t
+#define TYPE_ssize_t ssize_t
+#define TYPE_wint_t wint_t
+#define PF_ABSENT_noreturn
+
+#define BODY_noreturn(name, ret, call, family, bytes, fd, text) NORETURN_BODY(name, call)
+#define BODY_void BODY
+#define BODY_int BODY
+#define BODY_size_t BODY
+#define BODY_ssize_t BODY
+#define BODY_wint_t BODY
+
+typedef void noreturn;
+
+#define WRAP(name, ret, params, args, family, bytes, fd, text)                                     \
+    static __attribute__((noinline)) ret on_##name params{                                         \
+        BODY(name, ret, pf_real_##name args, family, bytes, fd, text)} PF_EXPORT ret name params { \
+        if (PF_IS_OFF()) {                                                                         \
+            return pf_real_##name args;                                                            \
+        }                                                                                          \
+        return on_##name args;                                                                     \
+    }
+#define WRAP_noreturn(name, ret, params, args, family, bytes, fd, text)                            \
+    PF_EXPORT void name params { NORETURN_BODY(name, pf_real_##name args) }
+#define WRAP_void WRAP
+#define WRAP_int WRAP
+#define WRAP_size_t WRAP
+#define WRAP_ssize_t WRAP
+#define WRAP_wint_t WRAP
+
+// A wrapper that is not enabled saves nothing and jumps through; else it jumps to the body, which so
+// sees the caller's return address as its own (the compiler's sibling call: the test of sites fails
+// where there is none).
+#define PF_CALL(name, ret, params, args, family, bytes, fd, text)                                  \
+    PF_REAL(name, ret, params, args)                                                               \
+    WRAP_##ret(name, ret, params, args, family, bytes, fd, text)
+// The v form's own row resolves it, so it must be in the table as well: err needs verr, and so on.
+#define PF_VCALL(name, ret, params, last, vname, vargs, family, bytes, fd, text)
+#define PF_TAIL(name, family, why)
+#define PF_HOOK(name, family, why)
+#include "pf-calls.def"
+
+#define PF_CALL(name, ret, params, args, family, bytes, fd, text)
+#define PF_VCALL(name, ret, params, last, vname, vargs, family, bytes, fd, text)                   \
+    PF_EXPORT TYPE_##ret name params {                                                             \
+        va_list ap;                                                                                \
+        va_start(ap, last);                                                                        \
+        BODY_##ret(name, ret, pf_real_##vname vargs, family, bytes, fd, text)                      \
+    }
+#define PF_TAIL(name, family, why)
+#define PF_HOOK(name, family, why)
+#include "pf-calls.def"
+
+void pf_resolve_early(void) {
+    PF_RESOLVE_EARLY(write);
+    PF_RESOLVE_EARLY(writev);
+    PF_RESOLVE_EARLY(pwrite);
+    PF_RESOLVE_EARLY(pwrite64);
+    PF_RESOLVE_EARLY(send);
+    PF_RESOLVE_EARLY(sendto);
+    PF_RESOLVE_EARLY(sendmsg);
+    PF_RESOLVE_EARLY(fsync);
+    PF_RESOLVE_EARLY(fdatasync);
+    pf_resolve_hooks();
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shapes of wrappers and the self-replacing pointers to the real functions.
+#pragma once
+#include "pf-probe.h"
+#include "pf-real.h"
+#include <errno.h>
+
+#define PF_EXPORT __attribute__((visibility("default")))
+#define PF_SITE __builtin_return_address(0)
+#define PF_FRAME __builtin_frame_address(0)
+
+// pf_real_NAME starts as a resolver that finds the next definition, puts it in its own place and
+// calls it: the hot path has no test for NULL.  Where there is none (g_log without GLib), the call
+// fails with ENOSYS.
+#define PF_REAL(name, ret, params, args)                                                           \
+    static ret pf_resolve_##name params;                                                           \
+    static ret(*pf_real_##name) params = pf_resolve_##name;                                        \
+    static PF_COLD ret pf_resolve_##name params {                                                  \
+        ret(*next) params = (ret(*) params)pf_next(#name);                                         \
+        if (next == NULL) {                                                                        \
+            errno = ENOSYS;                                                                        \
+            return PF_ABSENT_##ret;                                                                \
+        }                                                                                          \
+        __atomic_store_n(&pf_real_##name, next, __ATOMIC_RELAXED);                                 \
+        return next args;                                                                          \
+    }
+#define PF_ABSENT_int -1
+#define PF_ABSENT_long -1
+#define PF_ABSENT_pid_t -1
+#define PF_ABSENT_ssize_t -1
+#define PF_ABSENT_size_t 0
+#define PF_ABSENT_wint_t WEOF
+#define PF_ABSENT_void
+
+// For rows that must work inside a signal handler: resolved before any handler can run.
+#define PF_RESOLVE_EARLY(name)                                                                     \
+    do {                                                                                           \
+        void *next_ = pf_next(#name);                                                              \
+        if (next_ != NULL) {                                                                       \
+            pf_real_##name = (__typeof__(pf_real_##name))next_;                                    \
+        }                                                                                          \
+    } while (0)
+
+// Counts what a call that returned did; `entry` may be the thread's stand-in.
+PF_INLINE void pf_account(struct pf_entry *entry, uint64_t bytes, bool failed) {
+    pf_add(&entry->bytes, bytes);
+    if (PF_UNLIKELY(failed)) {
+        pf_failed(entry);
+    }
+}

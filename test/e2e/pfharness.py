@@ -1,0 +1,485 @@
+# SPDX-License-Identifier: Apache-2.0
+# Runs programs bare, under the library and under strace, and reads what each of them says.
+import atexit
+import collections
+import functools
+import json
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+SOURCES = os.path.join(ROOT, "test", "targets")
+LIB = os.path.abspath(os.environ.get("PF_LIB") or os.path.join(ROOT, "build/preload/libpfprof.so"))
+TABLE = os.path.join(ROOT, "preload", "pf-calls.def")
+VARIABLES = os.path.join(ROOT, "preload", "pf-env.def")
+SEGMENT_DUMP = os.path.join(ROOT, "scripts", "segment-dump")
+PREFIX = "PROVIDE_PROFILING_"
+
+METRICS = (
+    "message_count total_duration_ns emoji_message_count dropped_count start_time"
+    " messages_per_second avg_latency_ms emoji_overhead_percent uptime_seconds"
+).split()
+
+# Which functions make which system call when they are not layered on stdio.
+KERNEL = {
+    "write": ("write", "__write"),
+    "writev": ("writev",),
+    "pwrite64": ("pwrite", "pwrite64", "__pwrite64"),
+    "pwritev": ("pwritev", "pwritev64"),
+    "pwritev2": ("pwritev2", "pwritev64v2"),
+    "sendto": ("send", "__send", "sendto"),
+    "sendmsg": ("sendmsg",),
+    "sendmmsg": ("sendmmsg",),
+    "sendfile": ("sendfile", "sendfile64"),
+    "copy_file_range": ("copy_file_range",),
+    "splice": ("splice",),
+    "tee": ("tee",),
+    "vmsplice": ("vmsplice",),
+}
+TRUTH_HEAD, TRUTH_RECORD, TRUTH_RECORDS = 64, struct.Struct("II40sQQQQ"), 16384
+
+
+def _scratch_root():
+    """tmpfs where there is one: quick, and what segments want."""
+    base = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    path = tempfile.mkdtemp(prefix="pf-e2e-", dir=base)
+    os.chmod(path, 0o755)
+    atexit.register(shutil.rmtree, path, ignore_errors=True)
+    return path
+
+
+SCRATCH = _scratch_root()
+
+
+def need(*programs):
+    """The paths of real programs, never of shims; skips the test where one is missing."""
+    found = []
+    for program in programs:
+        path = shutil.which(program, path="/usr/bin:/bin:/usr/sbin:/sbin")
+        if path is None:
+            raise unittest.SkipTest(f"{program} is not installed")
+        found.append(os.path.realpath(path))
+    return found[0] if len(found) == 1 else found
+
+
+def need_library():
+    if not os.path.exists(LIB):
+        raise AssertionError(f"{LIB} is not there: build it first, or set PF_LIB")
+
+
+def build(name):
+    """The path of a target, from $PF_TARGETS or built here from test/targets the way meson does."""
+    library = name.startswith("lib")
+    file_name = name + (".so" if library else "")
+    ready = os.path.join(os.path.abspath(os.environ.get("PF_TARGETS") or SCRATCH), file_name)
+    if os.path.exists(ready):
+        return ready
+    source, path = os.path.join(SOURCES, name + ".c"), os.path.join(SCRATCH, file_name)
+    with open(source, encoding="utf-8") as text:
+        link = re.findall(r"^// link: (.*)$", text.read(), re.M)
+    command = ["cc", "-std=gnu17", "-O0", "-g", "-w", "-fno-builtin", "-U_FORTIFY_SOURCE"]
+    command += [*(["-shared", "-fPIC"] if library else []), source, "-o", path + ".new"]
+    done = subprocess.run(command + " ".join(link).split(), capture_output=True, text=True)
+    if done.returncode != 0:
+        if "cannot find -l" in done.stderr:
+            raise unittest.SkipTest(f"{name}: {done.stderr.strip()[-200:]}")
+        raise AssertionError(f"{' '.join(command)}:\n{done.stderr}")
+    os.rename(path + ".new", path)
+    return path
+
+
+def empty_library():
+    """A preload library with nothing in it: the fair other half of a comparison."""
+    path = os.path.join(SCRATCH, "empty.so")
+    if not os.path.exists(path):
+        subprocess.run(
+            ["cc", "-shared", "-fPIC", "-x", "c", "/dev/null", "-o", path], check=True
+        )
+    return path
+
+
+@functools.lru_cache(None)
+def table_rows():
+    """{name: (family, are its bytes unknown?)} of every row of pf-calls.def, if that is here."""
+    if not os.path.exists(TABLE):
+        return None
+    text = "".join(
+        f"#define {macro}(name, ...) @row {shape} #name #__VA_ARGS__\n"
+        for macro, shape in (
+            ("PF_CALL", "call"), ("PF_VCALL", "vcall"), ("PF_TAIL", "tail"), ("PF_HOOK", "hook"),
+        )
+    )
+    done = subprocess.run(
+        ["cc", "-E", "-P", "-x", "c", "-"], input=text + f'#include "{TABLE}"\n',
+        capture_output=True, text=True, check=True,
+    )
+    families = "WRITE SEND COPY STDIO FORMAT WIDE SYSLOG JOURNAL GLIB ERROR FLUSH PROCESS".split()
+    rows = {}
+    for line in done.stdout.split("@row ")[1:]:
+        match = re.match(r'\s*(\w+)\s+"(\w+)"\s+"(.*)"\s*$', line, re.S)
+        shape, name, rest = match.groups()
+        family = [w for w in re.findall(r"\b[A-Z]+\b", rest) if w in families]
+        if not family or name in rows:
+            raise AssertionError(f"cannot read the row {line!r}")
+        rows[name] = (family[0].lower(), shape == "tail" or ", UNKNOWN," in rest)
+    if len(rows) < 50:
+        raise AssertionError(f"only {len(rows)} rows read from {TABLE}")
+    return rows
+
+
+def table_variables():
+    """{name: default} of pf-env.def, or None."""
+    if not os.path.exists(VARIABLES):
+        return None
+    done = subprocess.run(
+        ["cc", "-E", "-P", "-x", "c", "-"], capture_output=True, text=True, check=True,
+        input=f'#define PF_VARIABLE(name, type, initial, ...) @row #name initial\n'
+              f'#include "{VARIABLES}"\n',
+    )
+    return dict(re.findall(r'@row\s+"(\w+)"\s+"([^"]*)"', done.stdout))
+
+
+Account = collections.namedtuple("Account", "begun ended bytes errors")
+
+
+class Truth:
+    """What the targets of a run said that they did."""
+
+    def __init__(self, path):
+        self.records = []
+        with open(path, "rb") as file:
+            data = file.read()
+        used = struct.unpack_from("Q", data)[0]
+        for i in range(min(used, TRUTH_RECORDS)):
+            at = TRUTH_HEAD + i * TRUTH_RECORD.size
+            pid, tid, name, *numbers = TRUTH_RECORD.unpack_from(data, at)
+            self.records.append((pid, tid, name.rstrip(b"\0").decode(), Account(*numbers)))
+
+    def by(self, key):
+        sums = collections.defaultdict(lambda: [0, 0, 0, 0])
+        for record in self.records:
+            total = sums[key(record)]
+            for i, number in enumerate(record[3]):
+                total[i] += number
+        return {k: Account(*v) for k, v in sums.items() if any(v)}
+
+    def functions(self, pid=None):
+        """{function: Account} of one process or of all."""
+        return {
+            name: account
+            for (owner, name), account in self.by(
+                lambda r: (r[0] if pid is not None else None, r[2])
+            ).items()
+            if owner == pid
+        }
+
+    def pids(self):
+        return {record[0] for record in self.records}
+
+
+class Run:
+    """One finished run of a command."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.work = os.path.join(folder, "work")
+        self.runtime = os.path.join(folder, "runtime")
+        self.output = os.path.join(folder, "out")
+        self.truth_path = os.path.join(folder, "truth")
+        self.trace_path = os.path.join(folder, "trace")
+        self.status = None
+        self.stdout = self.stderr = b""
+        self.pid = None
+
+    @property
+    def truth(self):
+        return Truth(self.truth_path)
+
+    def summaries(self):
+        """Every JSON object of the run as {pid: [object, ...]}, in the order of writing."""
+        found = collections.defaultdict(list)
+        for name in sorted(os.listdir(self.output)):
+            with open(os.path.join(self.output, name), encoding="utf-8") as file:
+                for line in file.read().splitlines():
+                    one = json.loads(line)
+                    found[one["process"]["pid"]].append(one)
+        return dict(found)
+
+    def only(self):
+        """The one JSON object of a run of a single process."""
+        objects = [o for objects in self.summaries().values() for o in objects]
+        if len(objects) != 1:
+            raise AssertionError(
+                f"{len(objects)} summaries instead of one; status {self.status}, "
+                f"stderr {self.stderr[-500:]!r}"
+            )
+        return objects[0]
+
+    def segments(self):
+        """Paths of segment files that are still there."""
+        return sorted(
+            os.path.join(folder, name)
+            for folder, _, names in os.walk(self.runtime)
+            for name in names
+            if name.endswith(".pfseg")
+        )
+
+    def files(self):
+        """{name: bytes} of what the target left in its working folder."""
+        contents = {}
+        for name in sorted(os.listdir(self.work)):
+            if os.path.isfile(os.path.join(self.work, name)):
+                with open(os.path.join(self.work, name), "rb") as file:
+                    contents[name] = file.read()
+        return contents
+
+
+def environment(run, settings=None, extra=None):
+    """A clean environment; `settings` without their prefix, None for a bare run."""
+    env = {
+        name: value for name, value in os.environ.items()
+        if not name.startswith(PREFIX) and name not in ("LD_PRELOAD", "XDG_CONFIG_HOME", "PF_TRUTH")
+    }
+    env.update(
+        LC_ALL="C.UTF-8", HOME=run.folder, TMPDIR=run.folder, PF_TRUTH=run.truth_path,
+        PF_DIR=run.work, XDG_RUNTIME_DIR=run.runtime, PATH="/usr/bin:/bin:/usr/sbin:/sbin",
+    )
+    if settings is not None:
+        chosen = {
+            "ENABLED": "true", "SAMPLE_RATE": "1", "FORMAT": "json",
+            "OUTPUT": os.path.join(run.output, "%p.json"), **settings,
+        }
+        env.update({PREFIX + k: str(v) for k, v in chosen.items() if v is not None})
+    env.update(extra or {})
+    return {k: v for k, v in env.items() if v is not None}
+
+
+def prepare():
+    run = Run(tempfile.mkdtemp(prefix="run-", dir=SCRATCH))
+    for folder in (run.work, run.runtime, run.output):
+        os.mkdir(folder, 0o700)
+    with open(run.truth_path, "wb") as file:
+        file.truncate(TRUTH_HEAD + TRUTH_RECORDS * TRUTH_RECORD.size)
+    return run
+
+
+def preload_list(profiled, preload):
+    libraries = list(preload) if preload is not None else []
+    if profiled and LIB not in libraries:
+        libraries.insert(0, LIB)
+    return ":".join(libraries)
+
+
+def start(argv, profiled=True, preload=None, extra=None, stdout=subprocess.PIPE,
+          stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, run=None, strace=False, cwd=None,
+          **settings):
+    """Starts a command; returns (run, Popen).  `settings` are PROVIDE_PROFILING_* variables;
+    `preload` lists the libraries when there are others than ours, in their order."""
+    run = run or prepare()
+    if profiled:
+        need_library()
+    env = environment(run, settings if profiled else None, extra)
+    libraries = preload_list(profiled, preload)
+    argv = list(argv)
+    if strace:
+        calls = ",".join([*KERNEL, "clone", "clone3", "fork", "vfork"])
+        argv = [
+            need("strace"), "-f", "-q", "-y", "-s", "0", "-e", "signal=none",
+            "-e", f"trace={calls}", "-o", run.trace_path,
+            *(["-E", f"LD_PRELOAD={libraries}"] if libraries else []), *argv,
+        ]
+    elif libraries:
+        env["LD_PRELOAD"] = libraries
+    process = subprocess.Popen(
+        argv, env=env, stdin=stdin, stdout=stdout, stderr=stderr, cwd=cwd or run.work,
+        start_new_session=True,
+    )
+    run.pid = process.pid
+    return run, process
+
+
+def finish(run, process, timeout=50, data=None):
+    try:
+        out, err = process.communicate(data, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+        raise AssertionError(
+            f"{process.args} still ran after {timeout} s; stdout {(out or b'')[-300:]!r}, "
+            f"stderr {(err or b'')[-300:]!r}"
+        ) from None
+    run.stdout, run.stderr, run.status = out or b"", err or b"", process.returncode
+    return run
+
+
+def execute(argv, timeout=50, data=None, **options):
+    """Runs a command to its end.  See start()."""
+    if data is not None:
+        options["stdin"] = subprocess.PIPE
+    return finish(*start(argv, **options), timeout=timeout, data=data)
+
+
+def dump_segment(path):
+    """A segment file through the project's own reader."""
+    if not os.path.exists(SEGMENT_DUMP):
+        raise AssertionError(f"{SEGMENT_DUMP} is not there")
+    done = subprocess.run([SEGMENT_DUMP, path], capture_output=True, text=True, timeout=30)
+    if done.returncode != 0:
+        raise AssertionError(f"segment-dump {path}: status {done.returncode}: {done.stderr[-500:]}")
+    return json.loads(done.stdout)
+
+
+class Call:
+    """One system call that strace saw."""
+
+    def __init__(self, name, path, result):
+        self.name, self.path, self.result = name, path, result
+
+    def __repr__(self):
+        return f"{self.name}({self.path})={self.result}"
+
+
+def read_trace(run):
+    """{pid: [Call, ...]} with threads under their process."""
+    pending, leader, found = {}, {}, collections.defaultdict(list)
+    lines = []
+    with open(run.trace_path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            match = re.match(r"(\d+)\s+(.*)$", line.rstrip("\n"))
+            if not match:
+                continue
+            tid, text = int(match.group(1)), match.group(2)
+            resumed = re.match(r"<\.\.\. (\w+) resumed>(.*)$", text)
+            if text.endswith("<unfinished ...>"):
+                pending[tid] = text[: -len("<unfinished ...>")]
+            elif resumed and tid in pending:
+                lines.append((tid, pending.pop(tid) + resumed.group(2)))
+            else:
+                lines.append((tid, text))
+    # Who is whose thread, before the calls: a thread's first call may come before clone returns.
+    for tid, text in lines:
+        match = re.match(r"(clone|clone3)\(.*CLONE_THREAD.*= (\d+)", text)
+        if match:
+            leader[int(match.group(2))] = tid
+
+    def process(tid):
+        while tid in leader:
+            tid = leader[tid]
+        return tid
+
+    for tid, text in lines:
+        match = re.match(r"(\w+)\((-?\d+)(?:<([^>]*)>)?", text)
+        result = re.search(r"\) += (-?\d+|\?)(.*)$", text)
+        if not match or not result or match.group(1) not in KERNEL:
+            continue
+        if "ERESTART" in result.group(2):
+            continue  # the kernel starts it again: one call of the program
+        value = -1 if result.group(1) == "?" else int(result.group(1))
+        found[process(tid)].append(Call(match.group(1), match.group(3) or "", value))
+    return dict(found)
+
+
+def total(objects, name, field="message_count"):
+    """A field summed over the functions called `name` of some JSON objects."""
+    return sum(f[field] for o in objects for f in o["functions"] if f["name"] == name)
+
+
+def functions(one, field="message_count", array="functions"):
+    return {f["name"]: f[field] for f in one[array]}
+
+
+class Case(unittest.TestCase):
+    """Checks that hold for every summary."""
+
+    maxDiff = None
+
+    def check(self, one):
+        """The laws of a JSON object; returns it."""
+        metrics = one["metrics"]
+        self.assertEqual(one["schema_version"], 1)
+        for name in METRICS:
+            self.assertIn(name, metrics)
+        seen, sampled, dropped = (
+            metrics[n] for n in ("message_count", "sampled_count", "dropped_count")
+        )
+        self.assertEqual(seen, sampled + dropped)
+        for name in ("message_count", "bytes", "bytes_unknown_count", "error_count"):
+            self.assertEqual(
+                sum(f[name] for f in one["functions"]), metrics[name],
+                f"{name} of the functions and in total",
+            )
+        for name in ("sampled_count", "dropped_count", "total_duration_ns"):
+            self.assertEqual(sum(f[name] for f in one["functions"]), metrics[name], name)
+        for array in ("functions", "flushes", "call_sites"):
+            for row in one[array]:
+                self.assertEqual(
+                    row["message_count"], row["sampled_count"] + row["dropped_count"],
+                    f"{array}: {row}",
+                )
+                self.assertGreater(row["message_count"], 0, f"{array}: {row}")
+        for function in one["functions"] + one["flushes"]:
+            self.assertEqual(sum(function["errors"].values()), function["error_count"], function)
+        if sampled:
+            self.assertAlmostEqual(
+                metrics["avg_latency_ms"], metrics["total_duration_ns"] / sampled / 1e6, delta=1e-6
+            )
+            self.assertAlmostEqual(
+                metrics["emoji_overhead_percent"],
+                100 * metrics["emoji_message_count"] / sampled, delta=0.01,
+            )
+            order = [metrics[q] for q in ("p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "max_ns")]
+            self.assertEqual(order, sorted(order), "quantiles in order")
+            self.assertGreater(metrics["max_ns"], 0)
+        else:
+            self.assertEqual(metrics["avg_latency_ms"], 0)
+            self.assertEqual(metrics["emoji_overhead_percent"], 0)
+            self.assertEqual(metrics["total_duration_ns"], 0)
+        self.assertGreater(metrics["start_time"], 1.5e9)
+        self.assertGreaterEqual(metrics["uptime_seconds"], 0)
+        if metrics["uptime_seconds"] > 0.01:
+            self.assertAlmostEqual(
+                metrics["messages_per_second"] * metrics["uptime_seconds"] / seen, 1, delta=0.02
+            )
+        interval = metrics["estimated_total_interval_ns"]
+        if interval is not None:
+            low, high = interval
+            self.assertTrue(
+                0 <= low <= metrics["estimated_total_duration_ns"] <= high, f"{low} .. {high}"
+            )
+        self.assertEqual(sum(t["message_count"] for t in one["threads"]) + self.spilled(one), seen)
+        return one
+
+    def spilled(self, one):
+        """Messages that were only counted per function, and so have no thread."""
+        lost = one["metrics"]["lost_count"]
+        return sum(lost.get(reason, 0) for reason in ("memory", "reentry"))
+
+    def assert_truth(self, one, accounts):
+        """The object's functions and flushes are the accounts: calls, bytes and errors, no more."""
+        got = {
+            f["name"]: (f["message_count"], f["bytes"], f["error_count"])
+            for f in one["functions"] + one["flushes"]
+        }
+        self.assertEqual(
+            got, {name: (a.begun, a.bytes, a.errors) for name, a in accounts.items() if a.begun}
+        )
+
+    def assert_same(self, bare, profiled):
+        """What the world saw of the target is the same."""
+        self.assertEqual(bare.status, profiled.status, profiled.stderr[-1000:])
+        self.assertEqual(bare.stdout, profiled.stdout)
+        self.assertEqual(bare.stderr, profiled.stderr)
+        self.assertEqual(bare.files(), profiled.files())
+
+
+def main():
+    """unittest.main for a test file."""
+    unittest.main(module=sys.modules["__main__"], verbosity=2 if "-v" in sys.argv else 1)

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Signal handlers that write in the middle of other people's writes.
+//
+//   signals timer MILLISECONDS  a timer at a high rate; the handler writes while main writes
+//   signals step N              the handler writes after every instruction of N calls
+//   signals attach STEP MOST    a child for each k = 0, STEP, 2 STEP ...: its handler writes once,
+//                               after the k-th instruction of the very first call
+//   signals jump STEP MOST      a child for each k: siglongjmp out of the k-th instruction of a
+//                               call, then a hundred more calls
+// Single steps need x86-64.
+#include "truth.h"
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/time.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+static int null;
+static FILE *stream;
+static struct truth *in_handler, *in_handler_v, *in_main, *in_main_f;
+static long trap_number, act_at;
+static sigjmp_buf back;
+
+static void must(int fine) {
+    if (!fine) {
+        abort();
+    }
+}
+
+static void handler_writes(void) {
+    struct iovec iov[2] = {{"hand", 4}, {"ler\n", 4}};
+    int number = errno;
+    truth_write(in_handler, null, "handler\n", 8);
+    truth_begin(in_handler_v);
+    truth_end(in_handler_v, writev(null, iov, 2));
+    errno = number;
+}
+
+static void on_timer(int number) {
+    (void)number;
+    handler_writes();
+}
+
+static void print_main(void) {
+    truth_begin(in_main_f);
+    truth_end(in_main_f, fprintf(stream, "main prints %d\n", 7));
+}
+
+static void do_timer(int milliseconds) {
+    struct sigaction action = {.sa_handler = on_timer, .sa_flags = SA_RESTART};
+    must(sigaction(SIGALRM, &action, NULL) == 0);
+    // The kernel rearms this from the last expiry, so a slow handler cannot starve main for ever.
+    struct itimerval often = {{0, 40}, {0, 40}};
+    must(setitimer(ITIMER_REAL, &often, NULL) == 0);
+    struct timeval now, start;
+    gettimeofday(&start, NULL);
+    do {
+        for (int i = 0; i < 100; i++) {
+            truth_write(in_main, null, "main writes\n", 12);
+            print_main();
+        }
+        gettimeofday(&now, NULL);
+    } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_usec - start.tv_usec) / 1000 <
+             milliseconds);
+    often = (struct itimerval){{0, 0}, {0, 0}};
+    must(setitimer(ITIMER_REAL, &often, NULL) == 0);
+}
+
+#if defined(__x86_64__)
+// The trap flag, set and cleared below the red zone.
+#define STEP_ON()                                                                                  \
+    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq;"                 \
+                     "lea 128(%%rsp), %%rsp" ::                                                    \
+                         : "memory", "cc")
+#define STEP_OFF()                                                                                 \
+    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; andq $~0x100, (%%rsp); popfq;"               \
+                     "lea 128(%%rsp), %%rsp" ::                                                    \
+                         : "memory", "cc")
+
+static void on_every_trap(int number) {
+    (void)number;
+    trap_number++;
+    handler_writes();
+}
+
+static void on_one_trap(int number) {
+    (void)number;
+    if (trap_number++ == act_at) {
+        handler_writes();
+    }
+}
+
+static void on_jump_trap(int number) {
+    (void)number;
+    if (trap_number++ == act_at) {
+        siglongjmp(back, 1);
+    }
+}
+
+static void catch_traps(void (*handler)(int)) {
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_NODEFER};
+    must(sigaction(SIGTRAP, &action, NULL) == 0);
+}
+
+static void do_step(int count) {
+    catch_traps(on_every_trap);
+    for (int i = 0; i < count; i++) {
+        truth_begin(in_main);
+        STEP_ON();
+        long done = write(null, "main writes\n", 12);
+        STEP_OFF();
+        truth_end(in_main, done);
+        truth_begin(in_main_f);
+        STEP_ON();
+        done = fputs("main\n", stream) < 0 ? -1 : 5;
+        STEP_OFF();
+        truth_end(in_main_f, done);
+    }
+}
+
+// The records are made in each child, because they carry its pid.
+static void records(void) {
+    in_handler = truth_new("write");
+    in_handler_v = truth_new("writev");
+    in_main = truth_new("write");
+}
+
+static void end_child(pid_t child) {
+    int status = 0;
+    must(waitpid(child, &status, 0) == child && status == 0);
+}
+
+static void do_attach(long step, long most) {
+    for (act_at = 0; act_at < most; act_at += step) {
+        pid_t child = fork();
+        if (child == 0) {
+            records();
+            catch_traps(on_one_trap);
+            truth_begin(in_main);
+            STEP_ON();
+            long done = write(null, "main writes\n", 12);
+            STEP_OFF();
+            truth_end(in_main, done);
+            // One trap was for the end of the steps: a k past the call's end did not act.
+            _exit(0);
+        }
+        end_child(child);
+    }
+}
+
+static void do_jump(long step, long most) {
+    for (act_at = 0; act_at < most; act_at += step) {
+        pid_t child = fork();
+        if (child == 0) {
+            records();
+            truth_write(in_main, null, "main writes\n", 12);
+            catch_traps(on_jump_trap);
+            truth_begin(in_main);
+            if (sigsetjmp(back, 1) == 0) {
+                STEP_ON();
+                long done = write(null, "main writes\n", 12);
+                STEP_OFF();
+                truth_end(in_main, done);
+            }
+            for (int i = 0; i < 100; i++) {
+                truth_write(in_main, null, "main writes\n", 12);
+            }
+            _exit(0);
+        }
+        end_child(child);
+    }
+}
+#endif
+
+int main(int argc, char **argv) {
+    const char *mode = argc > 1 ? argv[1] : "";
+    long first = argc > 2 ? atol(argv[2]) : 1;
+    long second = argc > 3 ? atol(argv[3]) : 1;
+    truth_open();
+    null = open("/dev/null", O_WRONLY);
+    stream = fopen("/dev/null", "w");
+    must(null >= 0 && stream != NULL);
+    if (strcmp(mode, "timer") == 0 || strcmp(mode, "step") == 0) {
+        records();
+        in_main_f = truth_new(strcmp(mode, "timer") == 0 ? "fprintf" : "fputs");
+    }
+    if (strcmp(mode, "timer") == 0) {
+        do_timer((int)first);
+#if defined(__x86_64__)
+    } else if (strcmp(mode, "step") == 0) {
+        do_step((int)first);
+    } else if (strcmp(mode, "attach") == 0) {
+        do_attach(first, second);
+    } else if (strcmp(mode, "jump") == 0) {
+        do_jump(first, second);
+#endif
+    } else {
+        (void)second;
+        return 77;
+    }
+    return 0;
+}

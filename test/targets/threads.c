@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Threads that write, each keeping its own account.
+//
+//   threads mix T N      T threads, N rounds each of write, writev, fprintf, fputs and dprintf
+//   threads short T N    T threads one after another (20 at a time), N writes each
+//   threads small        a thread with the smallest stack that pthreads allow
+//   threads pexit        main leaves by pthread_exit, another thread writes on
+//   threads exiting      main returns while four threads still write
+//   threads cancel       a thread is cancelled in a blocked write
+//   threads shared T N   T threads on one FILE
+//   threads keys         a key's destructor writes as the thread ends
+// link: -pthread
+#include "truth.h"
+#include <limits.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/uio.h>
+
+static int rounds;
+static int null;
+static FILE *shared;
+
+static void must(int fine) {
+    if (!fine) {
+        abort();
+    }
+}
+
+static void *mix(void *argument) {
+    struct truth *w = truth_new("write"), *v = truth_new("writev"), *p = truth_new("fprintf"),
+                 *s = truth_new("fputs"), *d = truth_new("dprintf");
+    FILE *file = fopen("/dev/null", "w");
+    must(file != NULL);
+    struct iovec iov[2] = {{"two ", 4}, {"pieces\n", 7}};
+    for (int i = 0; i < rounds; i++) {
+        truth_write(w, null, "a line of text\n", 15);
+        truth_begin(v);
+        truth_end(v, writev(null, iov, 2));
+        truth_begin(p);
+        truth_end(p, fprintf(file, "thread %ld round %d\n", (long)(intptr_t)argument, i));
+        truth_begin(s);
+        truth_end(s, fputs("text without values\n", file) < 0 ? -1 : 20);
+        truth_begin(d);
+        truth_end(d, dprintf(null, "round %d\n", i));
+    }
+    return NULL;
+}
+
+static void *plain(void *argument) {
+    (void)argument;
+    struct truth *w = truth_new("write");
+    for (int i = 0; i < rounds; i++) {
+        truth_write(w, null, "a line of text\n", 15);
+    }
+    return NULL;
+}
+
+static void *on_shared(void *argument) {
+    (void)argument;
+    struct truth *s = truth_new("fputs");
+    for (int i = 0; i < rounds; i++) {
+        truth_begin(s);
+        truth_end(s, fputs("text on a shared stream\n", shared) < 0 ? -1 : 24);
+    }
+    return NULL;
+}
+
+static void *slow(void *argument) {
+    usleep(200000);
+    return plain(argument);
+}
+
+static volatile int started;
+static void *endless(void *argument) {
+    (void)argument;
+    struct truth *w = truth_new("write");
+    for (;;) {
+        truth_write(w, null, "a line of text\n", 15);
+        started = 1;
+    }
+    return NULL;
+}
+
+static int tube[2];
+static void *blocked(void *argument) {
+    struct truth *w = argument;
+    for (;;) {
+        truth_write(w, tube[1], "a piece for a pipe that will be full\n", 37);
+    }
+    return NULL;
+}
+
+static pthread_key_t key;
+static void farewell(void *value) { truth_write(value, null, "farewell\n", 9); }
+
+static void *keyed(void *argument) {
+    struct truth *w = truth_new("write");
+    must(pthread_setspecific(key, w) == 0);
+    (void)argument;
+    truth_write(w, null, "hello\n", 6);
+    return NULL;
+}
+
+static void spread(void *(*body)(void *), int count, int at_once) {
+    pthread_t thread[128];
+    must(at_once <= 128);
+    for (int done = 0; done < count;) {
+        int n = count - done < at_once ? count - done : at_once;
+        for (int i = 0; i < n; i++) {
+            must(pthread_create(&thread[i], NULL, body, (void *)(intptr_t)(done + i)) == 0);
+        }
+        for (int i = 0; i < n; i++) {
+            must(pthread_join(thread[i], NULL) == 0);
+        }
+        done += n;
+    }
+}
+
+int main(int argc, char **argv) {
+    const char *mode = argc > 1 ? argv[1] : "";
+    int count = argc > 2 ? atoi(argv[2]) : 1;
+    rounds = argc > 3 ? atoi(argv[3]) : 100;
+    truth_open();
+    null = open("/dev/null", O_WRONLY);
+    must(null >= 0);
+    if (strcmp(mode, "mix") == 0) {
+        spread(mix, count, count);
+    } else if (strcmp(mode, "short") == 0) {
+        spread(plain, count, 20);
+    } else if (strcmp(mode, "shared") == 0) {
+        shared = fopen("/dev/null", "w");
+        must(shared != NULL);
+        spread(on_shared, count, count);
+    } else if (strcmp(mode, "small") == 0) {
+        pthread_attr_t attributes;
+        pthread_t thread;
+        must(pthread_attr_init(&attributes) == 0);
+        must(pthread_attr_setstacksize(&attributes, (size_t)PTHREAD_STACK_MIN) == 0);
+        must(pthread_create(&thread, &attributes, plain, NULL) == 0);
+        must(pthread_join(thread, NULL) == 0);
+    } else if (strcmp(mode, "keys") == 0) {
+        must(pthread_key_create(&key, farewell) == 0);
+        spread(keyed, count, 5);
+    } else if (strcmp(mode, "cancel") == 0) {
+        pthread_t thread;
+        void *result = NULL;
+        must(pipe(tube) == 0);
+        struct truth *w = truth_new("write");
+        must(pthread_create(&thread, NULL, blocked, w) == 0);
+        usleep(100000);
+        must(pthread_cancel(thread) == 0 && pthread_join(thread, &result) == 0);
+        must(result == PTHREAD_CANCELED);
+        plain(NULL);
+    } else if (strcmp(mode, "pexit") == 0) {
+        pthread_t thread;
+        plain(NULL);
+        must(pthread_create(&thread, NULL, slow, NULL) == 0);
+        pthread_exit(NULL);
+    } else if (strcmp(mode, "exiting") == 0) {
+        pthread_t thread;
+        for (int i = 0; i < 4; i++) {
+            must(pthread_create(&thread, NULL, endless, NULL) == 0);
+        }
+        while (!started) {
+            usleep(1000);
+        }
+        usleep(20000);
+    } else {
+        return 2;
+    }
+    return 0;
+}
