@@ -24,9 +24,9 @@ SEGMENT_DUMP = os.path.join(ROOT, "scripts", "segment-dump")
 PREFIX = "PROVIDE_PROFILING_"
 
 METRICS = (
-    "message_count total_duration_ns emoji_message_count dropped_count start_time"
-    " messages_per_second avg_latency_ms emoji_overhead_percent uptime_seconds"
-).split()
+    "message_count", "total_duration_ns", "emoji_message_count", "dropped_count", "start_time",
+    "messages_per_second", "avg_latency_ms", "emoji_overhead_percent", "uptime_seconds",
+)
 
 # Which functions make which system call when they are not layered on stdio.
 KERNEL = {

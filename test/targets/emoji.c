@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sends messages out through one function, unchanged.
+// Sends messages out through one function, unchanged, into files of the current folder.
 //
 //   emoji FUNCTION FILE     FILE: for each message its length (4 bytes, native order) and its bytes
 #include "truth.h"
@@ -20,9 +20,9 @@ int main(int argc, char **argv) {
     must(argc == 3 && setlocale(LC_ALL, "C.UTF-8") != NULL);
     const char *function = argv[1];
     FILE *in = fopen(argv[2], "r");
-    FILE *out = fopen("/dev/null", "w");
-    int null = open("/dev/null", O_WRONLY);
-    must(in != NULL && out != NULL && null >= 0);
+    FILE *out = fopen("emoji-stream.out", "w");
+    int file = open("emoji.out", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    must(in != NULL && out != NULL && file >= 0);
     uint32_t length;
     static char text[65536];
     static wchar_t wide[65536];
@@ -30,12 +30,12 @@ int main(int argc, char **argv) {
         must(length < sizeof text && fread(text, 1, length, in) == length);
         text[length] = 0;
         if (strcmp(function, "write") == 0) {
-            write(null, text, length);
+            write(file, text, length);
         } else if (strcmp(function, "writev") == 0) {
             // Cut in the middle, wherever that is.
             struct iovec iov[3] = {
                 {text, length / 2}, {NULL, 0}, {text + length / 2, length - length / 2}};
-            writev(null, iov, 3);
+            writev(file, iov, 3);
         } else if (strcmp(function, "fwrite") == 0) {
             fwrite(text, 1, length, out);
         } else if (strcmp(function, "fputs") == 0) {
@@ -43,7 +43,7 @@ int main(int argc, char **argv) {
         } else if (strcmp(function, "fprintf") == 0) {
             fprintf(out, "%d %s\n", 7, text);
         } else if (strcmp(function, "dprintf") == 0) {
-            dprintf(null, "%s\n", text);
+            dprintf(file, "%s\n", text);
         } else if (strcmp(function, "syslog") == 0) {
             syslog(LOG_DEBUG, "%s", text);
         } else if (strcmp(function, "fputws") == 0) {
