@@ -93,7 +93,8 @@ static void write_summary(const char *how, int status) {
     const struct pf_setting *setting = pf_process.config.setting;
     const char *output = setting[PF_VAR_OUTPUT].text;
     bool to_stderr = pf_same(output, "stderr");
-    if (pf_same(output, "none") || *output == 0 || (to_stderr && !stderr_is_ours())) {
+    if (pf_same(output, "none") || *output == 0 ||
+        (to_stderr && (pf_process.said || !stderr_is_ours()))) {
         return;
     }
     size_t size = PF_SUMMARY_SCRATCH;
@@ -155,6 +156,7 @@ int pf_last_words(void) {
     if (ours_to_finish() && !pf_process.finished &&
         pf_same(pf_process.config.setting[PF_VAR_OUTPUT].text, "stderr")) {
         write_summary("stderr closed", -1);
+        pf_process.said = true;
         // The process may go on for long: its segment stays, only the words have been said.
     }
     return -1;

@@ -2,7 +2,8 @@
 // Wrapped by hand: the ends of a process, new processes, raw system calls, rows without a v form.
 #undef _FILE_OFFSET_BITS
 #undef _FORTIFY_SOURCE
-#define _GNU_SOURCE
+#pragma GCC diagnostic ignored "-Wmissing-prototypes" // names that libc exports undeclared
+#pragma GCC diagnostic ignored "-Wvla"                // execl: as many arguments as the caller gave
 #include "pf-print.h"
 #include "pf-process.h"
 #include "pf-wrap.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The constructor, and what becomes of us at fork and before seccomp.
-#define _GNU_SOURCE
 #include "pf-clock.h"
 #include "pf-print.h"
 #include "pf-probe.h"
@@ -130,7 +129,6 @@ void pf_become_child(void) {
     thread->vfork_depth = 0;
     thread->busy = false;
     thread->check_pid = false;
-    thread->spill.bytes = 0;
     if (pf_process.segment != NULL) {
         pf_process.stale = pf_process.segment;
         pf_process.stale_size = pf_process.segment->size;
@@ -139,6 +137,7 @@ void pf_become_child(void) {
     pf_process.segment_path[0] = 0;
     pf_process.making = 0;
     pf_process.finished = false;
+    pf_process.said = false;
     for (unsigned i = 0; i < PF_CALL_COUNT; i++) {
         if (pf_process.early[i].calls != 0) { // reading does not copy the page
             pf_process.early[i] = (struct pf_spill){0, 0};

@@ -83,20 +83,17 @@ static void put_stats(struct pf_out *out, const struct pf_stats *stats) {
 
 static void put_errors(struct pf_out *out, const struct pf_summary *summary, unsigned call) {
     struct pf_segment *segment = summary->segment;
-    uint64_t counts[PF_ERRNO_LIMIT] = {0};
-    uint64_t at = segment != NULL ? segment->first_slot : 0;
-    for (; at != 0; at = ((struct pf_slot *)pf_at(segment, at))->next) {
-        const struct pf_slot *slot = pf_at(segment, at);
-        for (unsigned i = 0; i < PF_SLOT_ERRORS; i++) {
-            const struct pf_error *error = &slot->errors[i];
-            if (error->call == call && error->number < PF_ERRNO_LIMIT) {
-                counts[error->number] += error->count;
-            }
+    uint64_t counts[PF_ERRNO_LIMIT + 1] = {0}; // the last: anything else
+    struct pf_error_walk walk = {0};
+    const struct pf_error *error;
+    while ((error = pf_next_error(segment, &walk)) != NULL) {
+        if (error->call == call) {
+            counts[error->number < PF_ERRNO_LIMIT ? error->number : PF_ERRNO_LIMIT] += error->count;
         }
     }
     name(out, "errors");
     pf_out(out, "{");
-    for (unsigned number = 0; number < PF_ERRNO_LIMIT; number++) {
+    for (unsigned number = 0; number <= PF_ERRNO_LIMIT; number++) {
         if (counts[number] != 0) {
             char text[24];
             pf_errno_name(number, text);
@@ -213,8 +210,8 @@ static void put_threads(struct pf_out *out, const struct pf_summary *summary) {
         put_uint(out, "thread_count", slot->threads);
         put_fixed(out, "wall_seconds", wall / 1e9, 9);
         name(out, "output_share_percent");
-        if (pf_estimate_has_total(&thread->stats.estimate)) {
-            pf_out_fixed(out, ratio(100 * thread->stats.estimate.total_ns, wall), 4);
+        if (summary->thread_output_ns[i] >= 0) {
+            pf_out_fixed(out, ratio(100 * summary->thread_output_ns[i], wall), 4);
         } else {
             pf_out(out, "null");
         }

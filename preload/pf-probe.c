@@ -15,22 +15,23 @@ void pf_lose(enum pf_lost reason) {
     __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
 }
 
-// Counts a call per function only.  Its bytes gather in a stand-in entry of the thread and are
-// brought home by the thread's next spilled call, or by the summary for the thread that writes it.
+static struct pf_spill *spill_table(void) {
+    struct pf_segment *segment = __atomic_load_n(&pf_process.segment, __ATOMIC_ACQUIRE);
+    return segment ? segment->spill : pf_process.early;
+}
+
+// Counts a call per function only.  The thread's stand-in entry tells pf_account so by its key of 0.
 static struct pf_entry *spill(uint64_t key, enum pf_lost reason) {
     struct pf_thread *thread = &pf_thread;
-    struct pf_segment *segment = __atomic_load_n(&pf_process.segment, __ATOMIC_ACQUIRE);
-    struct pf_spill *table = segment ? segment->spill : pf_process.early;
-    uint64_t bytes = thread->spill.bytes;
-    if (bytes != 0) {
-        pf_add(&thread->spill.bytes, -bytes);
-        __atomic_fetch_add(&table[thread->spill_call].bytes, bytes, __ATOMIC_RELAXED);
-    }
     thread->spill_call = (uint8_t)(key >> PF_KEY_CALL_SHIFT);
     thread->spill.skip = PF_SKIP_NEVER;
-    __atomic_fetch_add(&table[thread->spill_call].calls, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&spill_table()[thread->spill_call].calls, 1, __ATOMIC_RELAXED);
     pf_lose(reason);
     return &thread->spill;
+}
+
+PF_COLD void pf_spill_bytes(uint64_t bytes) {
+    __atomic_fetch_add(&spill_table()[pf_thread.spill_call].bytes, bytes, __ATOMIC_RELAXED);
 }
 
 // Who are we, after a clone that our wrappers could only guess at?
@@ -205,8 +206,23 @@ void pf_end(struct pf_probe *probe, uint64_t bytes) {
     slot->recording = outer;
 }
 
+static struct pf_error *find_error(struct pf_error *errors, unsigned count, unsigned call,
+                                   unsigned number) {
+    for (unsigned i = 0; i < count; i++) {
+        struct pf_error *error = &errors[i];
+        if (error->count == 0) {
+            error->call = (uint16_t)call;
+            error->number = (uint16_t)number;
+        }
+        if (error->call == call && error->number == number) {
+            return error;
+        }
+    }
+    return NULL;
+}
+
 PF_COLD void pf_failed(struct pf_entry *entry) {
-    int number = errno;
+    unsigned number = (unsigned)errno & 0xffff;
     struct pf_slot *slot = pf_thread.slot;
     if (slot == NULL || entry == &pf_thread.spill) {
         return;
@@ -216,15 +232,19 @@ PF_COLD void pf_failed(struct pf_entry *entry) {
         pf_add(&detail->errors, 1);
     }
     unsigned call = (unsigned)(entry->key >> PF_KEY_CALL_SHIFT) & 0xff;
-    for (unsigned i = 0; i < PF_SLOT_ERRORS; i++) {
-        struct pf_error *error = &slot->errors[i];
-        if (error->count == 0) {
-            error->call = (uint16_t)call;
-            error->number = (uint16_t)number;
+    struct pf_error *error = find_error(slot->errors, PF_SLOT_ERRORS, call, number);
+    uint64_t *link = &slot->more_errors;
+    while (error == NULL) {
+        struct pf_more_errors *more = pf_at(pf_process.segment, *link);
+        if (more == NULL) {
+            more = pf_slot_take(slot, sizeof *more);
+            if (more == NULL) {
+                return; // the site's own count has it
+            }
+            *link = pf_units(pf_process.segment, more);
         }
-        if (error->call == call && error->number == number) {
-            pf_add(&error->count, 1);
-            return;
-        }
+        error = find_error(more->error, sizeof more->error / sizeof *more->error, call, number);
+        link = &more->next;
     }
+    pf_add(&error->count, 1);
 }

@@ -13,6 +13,7 @@ struct pf_process {
     uint32_t pid;
     bool shut;                // seccomp may be on: no system calls but write and exit
     bool finished;            // the summary has been written
+    bool said;                // on stderr, before it was closed
     void *scratch;            // for the summary, mapped before the door is shut
     struct pf_segment *stale; // the parent's, to be unmapped when ours is made
     uint64_t stale_size;

@@ -130,6 +130,13 @@ struct pf_error {
 };
 #define PF_SLOT_ERRORS 30
 
+// More kinds of errors than the slot has places for.
+struct pf_more_errors {
+    uint64_t next; // in units; 0: none
+    uint64_t reserved;
+    struct pf_error error[15];
+};
+
 struct pf_slow {
     uint64_t key;
     uint64_t duration_ns;
@@ -154,6 +161,7 @@ struct pf_slot {
     uint64_t random;
     uint64_t recording;     // frame address of the recording in progress, 0: none
     uint64_t slow_floor_ns; // the shortest of `slowest`
+    uint64_t more_errors;   // struct pf_more_errors, in units
     uint64_t arena;         // next free unit of the piece of segment that the slot gives out
     char name[16];
     struct pf_entry cache[PF_CACHE_ENTRIES] __attribute__((aligned(128)));
@@ -166,6 +174,7 @@ _Static_assert(__builtin_offsetof(struct pf_segment, control) % 128 == 0,
                "control has its own lines");
 _Static_assert(sizeof(struct pf_entry) == 32, "two entries a line");
 _Static_assert(sizeof(struct pf_detail) % PF_UNIT == 0, "a detail is whole units");
+_Static_assert(sizeof(struct pf_more_errors) % PF_UNIT == 0, "whole units");
 _Static_assert(sizeof(struct pf_more) == PF_UNIT, "entries follow a whole unit");
 _Static_assert(sizeof(struct pf_slot) % 128 == 0, "threads do not share lines");
 _Static_assert(__builtin_offsetof(struct pf_slot, cache) == 128,

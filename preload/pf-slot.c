@@ -91,11 +91,6 @@ void pf_slot_detach(void *argument) {
     slot->attached_ns += pf_now() - slot->attach_ns;
     slot->attach_ns = 0;
     pf_thread.slot = NULL;
-    uint64_t bytes = pf_thread.spill.bytes;
-    if (bytes != 0) {
-        pf_thread.spill.bytes = 0;
-        __atomic_fetch_add(&segment->spill[pf_thread.spill_call].bytes, bytes, __ATOMIC_RELAXED);
-    }
     __atomic_store_n(&slot->state, PF_SLOT_FREE, __ATOMIC_RELEASE);
 }
 

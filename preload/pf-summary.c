@@ -75,7 +75,7 @@ static uint64_t key_of(const struct pf_row *row, enum order order) {
     case BY_CALL: return (uint64_t)!is_messages(row) << 8 | row->call;
     case BY_SITE: return (uint64_t)!is_messages(row) << 63 | (uint64_t)row->call << 48 | row->site;
     case BY_STREAM: return (uint64_t)!is_messages(row) << 16 | (uint64_t)row->fd << 8 | row->kind;
-    default: return (uint64_t)(uintptr_t)row->slot;
+    default: return (uint64_t)!is_messages(row) << 63 | (uint64_t)(uintptr_t)row->slot;
     }
 }
 
@@ -235,7 +235,55 @@ static size_t group(struct pf_summary *summary, const struct pf_row *rows, size_
     return count;
 }
 
+// What a thread spent in output: its messages and its flushes.
+static void add_thread_flushes(struct pf_summary *summary, const struct pf_row *rows, size_t count,
+                               double rate) {
+    for (size_t i = 0; i < summary->thread_count; i++) {
+        const struct pf_group *thread = &summary->threads[i];
+        size_t start = 0;
+        while (start < count && rows[start].slot != thread->first->slot) {
+            start++;
+        }
+        size_t end = start;
+        while (end < count && rows[end].slot == thread->first->slot) {
+            end++;
+        }
+        struct pf_stats flushes;
+        add_up(&flushes, &rows[start], end - start, rate);
+        bool known = pf_estimate_has_total(&thread->stats.estimate) &&
+                     pf_estimate_has_total(&flushes.estimate);
+        summary->thread_output_ns[i] =
+            known ? thread->stats.estimate.total_ns + flushes.estimate.total_ns : -1;
+    }
+}
+
 // --- the rest
+
+const struct pf_error *pf_next_error(struct pf_segment *segment, struct pf_error_walk *walk) {
+    for (;;) {
+        if (walk->slot == NULL) {
+            walk->slot = segment != NULL ? pf_at(segment, segment->first_slot) : NULL;
+        } else if (walk->more == NULL ? walk->next == PF_SLOT_ERRORS : walk->next == 15) {
+            uint64_t at = walk->more == NULL ? walk->slot->more_errors : walk->more->next;
+            walk->next = 0;
+            walk->more = pf_at(segment, at);
+            if (walk->more == NULL) {
+                walk->slot = pf_at(segment, walk->slot->next);
+                if (walk->slot == NULL) {
+                    return NULL;
+                }
+            }
+        }
+        if (walk->slot == NULL) {
+            return NULL;
+        }
+        const struct pf_error *errors = walk->more != NULL ? walk->more->error : walk->slot->errors;
+        const struct pf_error *error = &errors[walk->next++];
+        if (error->count != 0) {
+            return error;
+        }
+    }
+}
 
 static void take_slowest(struct pf_summary *summary) {
     struct pf_segment *segment = summary->segment;
@@ -443,8 +491,9 @@ struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, 
                                 PF_MOST_GROUPS, &summary->all_sites);
     summary->stream_count = group(summary, copies[BY_STREAM], messages, BY_STREAM, summary->streams,
                                   PF_MOST_GROUPS, &all);
-    summary->thread_count = group(summary, copies[BY_THREAD], summary->row_count, BY_THREAD,
-                                  summary->threads, PF_MOST_GROUPS, &all);
+    summary->thread_count = group(summary, copies[BY_THREAD], messages, BY_THREAD, summary->threads,
+                                  PF_MOST_GROUPS, &all);
+    add_thread_flushes(summary, copies[BY_THREAD] + messages, flushes, rate);
     cover(summary);
     summary->overhead_ns = measure_overhead(summary, practice);
     return summary;

@@ -78,6 +78,7 @@ struct pf_summary {
     size_t stream_count;
     struct pf_group threads[PF_MOST_GROUPS];
     size_t thread_count;
+    double thread_output_ns[PF_MOST_GROUPS]; // with its flushes; -1: not known
     size_t all_threads;
     struct pf_slow slowest[PF_MOST_SLOWEST];
     size_t slowest_count;
@@ -98,6 +99,14 @@ void pf_summary_json(struct pf_out *out, const struct pf_summary *summary);
 
 // A sentence on what the coverage does not cover, or nothing.
 void pf_summary_coverage_note(struct pf_out *out, const struct pf_coverage *coverage);
+
+// Goes through the errors of all slots: begin with {0}; NULL at the end.
+struct pf_error_walk {
+    const struct pf_slot *slot;
+    const struct pf_more_errors *more;
+    unsigned next;
+};
+const struct pf_error *pf_next_error(struct pf_segment *segment, struct pf_error_walk *walk);
 
 // EPIPE for 32, into at least 24 bytes.
 #define PF_ERRNO_LIMIT 134u

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The summary as a person reads it: 80 columns, what matters most first.
-#define _GNU_SOURCE
 #include "pf-process.h"
 #include "pf-real.h"
 #include "pf-summary.h"
@@ -10,21 +9,24 @@
 #define MOST_FUNCTIONS 12u
 #define MOST_SITES 8u
 #define MOST_THREADS 6u
+#define MOST_ERRORS 6u
 
 static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 void pf_errno_name(unsigned number, char *ret_name) {
     struct pf_out out = {.text = ret_name, .size = 23};
 #ifdef __GLIBC__
-    const char *name = strerrorname_np((int)number);
+    const char *name = number < PF_ERRNO_LIMIT ? strerrorname_np((int)number) : NULL;
     if (name != NULL) {
         pf_out(&out, name);
         ret_name[out.used] = 0;
         return;
     }
 #endif
-    pf_out(&out, "errno ");
-    pf_out_uint(&out, number);
+    pf_out(&out, number < PF_ERRNO_LIMIT ? "errno " : "other");
+    if (number < PF_ERRNO_LIMIT) {
+        pf_out_uint(&out, number);
+    }
     ret_name[out.used] = 0;
 }
 
@@ -229,8 +231,8 @@ static void put_bytes(struct pf_out *out, const struct pf_stats *stats) {
 }
 
 static void put_functions(struct pf_out *out, const struct pf_summary *summary) {
-    pf_out(out, "\n  function            calls    total      p50      p99      max"
-                "     bytes 16ns 67ms\n");
+    pf_out(out, "\n  function          calls    total     p50     p99     max    bytes "
+                "16ns    67ms\n");
     size_t messages = summary->message_function_count;
     for (size_t i = 0; i < summary->function_count; i++) {
         const struct pf_group *function = &summary->functions[i];
@@ -245,14 +247,14 @@ static void put_functions(struct pf_out *out, const struct pf_summary *summary) 
             continue;
         }
         pf_out(out, "  ");
-        LEFT(out, 15, cut_text(out, pf_calls[function->first->call].name, 15));
-        RIGHT(out, 9, pf_out_count(out, (double)function->stats.calls));
+        LEFT(out, 14, cut_text(out, pf_calls[function->first->call].name, 14));
+        RIGHT(out, 8, pf_out_count(out, (double)function->stats.calls));
         RIGHT(out, 9, put_total(out, &function->stats));
-        RIGHT(out, 9, put_quantile(out, function->stats.quantile_ns[0]));
-        RIGHT(out, 9, put_quantile(out, function->stats.quantile_ns[2]));
+        RIGHT(out, 8, put_quantile(out, function->stats.quantile_ns[0]));
+        RIGHT(out, 8, put_quantile(out, function->stats.quantile_ns[2]));
         RIGHT(out, 9,
               put_quantile(out, function->stats.timed ? (double)function->stats.max_ns : -1));
-        RIGHT(out, 10, i < messages ? put_bytes(out, &function->stats) : pf_out(out, "flush"));
+        RIGHT(out, 9, i < messages ? put_bytes(out, &function->stats) : pf_out(out, "flush"));
         pf_out(out, " ");
         if (function->stats.timed) {
             put_shape(out, &function->stats);
@@ -287,8 +289,8 @@ static void put_site_name(struct pf_out *out, uint64_t site) {
 }
 
 static void put_sites(struct pf_out *out, const struct pf_summary *summary) {
-    pf_out(out, "\n  hottest call sites                                        "
-                "calls    total    share\n");
+    pf_out(out, "\n  hottest call sites                                       calls    total"
+                "   share\n");
     double all = summary->messages.estimate.total_ns;
     bool known = pf_estimate_has_total(&summary->messages.estimate) && all > 0;
     for (size_t i = 0; i < summary->site_count && i < MOST_SITES; i++) {
@@ -296,7 +298,7 @@ static void put_sites(struct pf_out *out, const struct pf_summary *summary) {
         pf_out(out, "  ");
         LEFT(out, 39, put_site_name(out, site->first->site));
         LEFT(out, 15, cut_text(out, pf_calls[site->first->call].name, 14));
-        RIGHT(out, 9, pf_out_count(out, (double)site->stats.calls));
+        RIGHT(out, 8, pf_out_count(out, (double)site->stats.calls));
         RIGHT(out, 9, put_total(out, &site->stats));
         if (known && pf_estimate_has_total(&site->stats.estimate)) {
             RIGHT(out, 6, pf_out_fixed(out, 100 * site->stats.estimate.total_ns / all, 0));
@@ -354,21 +356,27 @@ static void put_threads(struct pf_out *out, const struct pf_summary *summary) {
 static void put_errors(struct pf_out *out, const struct pf_summary *summary) {
     struct pf_segment *segment = summary->segment;
     bool begun = false;
-    uint64_t at = segment != NULL ? segment->first_slot : 0;
-    for (; at != 0; at = ((struct pf_slot *)pf_at(segment, at))->next) {
-        const struct pf_slot *slot = pf_at(segment, at);
-        for (unsigned i = 0; i < PF_SLOT_ERRORS && slot->errors[i].count; i++) {
-            char name[24];
-            const struct pf_error *error = &slot->errors[i];
-            pf_errno_name(error->number, name);
-            pf_out(out, begun ? ", " : "\n  errors     ");
-            pf_out(out, pf_calls[error->call % PF_CALL_COUNT].name);
-            pf_out(out, " ");
-            pf_out(out, name);
-            pf_out(out, " ");
-            pf_out_grouped(out, error->count);
-            begun = true;
+    struct pf_error_walk walk = {0};
+    const struct pf_error *error;
+    unsigned shown = 0;
+    while ((error = pf_next_error(segment, &walk)) != NULL) {
+        char name[24];
+        if (++shown > MOST_ERRORS) {
+            continue;
         }
+        pf_errno_name(error->number, name);
+        pf_out(out, !begun ? "\n  errors     " : shown % 3 == 1 ? ",\n             " : ", ");
+        pf_out(out, pf_calls[error->call % PF_CALL_COUNT].name);
+        pf_out(out, " ");
+        pf_out(out, name);
+        pf_out(out, " ");
+        pf_out_count(out, (double)error->count);
+        begun = true;
+    }
+    if (shown > MOST_ERRORS) {
+        pf_out(out, " and ");
+        pf_out_uint(out, shown - MOST_ERRORS);
+        pf_out(out, " more");
     }
     pf_out(out, begun ? "\n" : "");
 }

@@ -5,7 +5,7 @@
 // the text.  Variadic rows walk their va_list once more only when they are timed.
 #undef _FILE_OFFSET_BITS // with 64, the headers would rename pwrite to pwrite64
 #undef _FORTIFY_SOURCE
-#define _GNU_SOURCE
+#pragma GCC diagnostic ignored "-Wmissing-prototypes" // names that libc exports undeclared
 #include "pf-wrap.h"
 #include "pf-emoji.h"
 #include "pf-format.h"
@@ -98,11 +98,13 @@ PF_INLINE int stream_fd(FILE *stream) { return fileno(stream); }
     pf_format_walk_wide(f, copy, &walked);                                                         \
     va_end(copy);
 #define SEES_NOTEXT false
-#define SEES_BUFFER(p) (readable(&probe) && pf_has_emoji((const char *)(p), bytes))
+#define SEES_BUFFER(p) (bytes != 0 && readable(&probe) && pf_has_emoji((const char *)(p), bytes))
 #define SEES_STRING(s) pf_has_emoji(s, length)
 #define SEES_CHARACTER(c) false
-#define SEES_VECTOR(iov, n) (readable(&probe) && vector_has_emoji(iov, (size_t)(n), bytes))
-#define SEES_MESSAGE(m) (readable(&probe) && vector_has_emoji((m)->msg_iov, (m)->msg_iovlen, bytes))
+#define SEES_VECTOR(iov, n)                                                                        \
+    (bytes != 0 && readable(&probe) && vector_has_emoji(iov, (size_t)(n), bytes))
+#define SEES_MESSAGE(m)                                                                            \
+    (bytes != 0 && readable(&probe) && vector_has_emoji((m)->msg_iov, (m)->msg_iovlen, bytes))
 #define SEES_WIDE_STRING(s) pf_has_emoji_wide(s, wcslen(s))
 #define SEES_WIDE_CHARACTER(c) pf_has_emoji_wide(&(wchar_t){c}, 1)
 #define SEES_FORMATTED(f) walked.emoji
@@ -209,8 +211,11 @@ static void note_text(struct pf_detail *detail, bool emoji, unsigned fields) {
     RETURN_##ret
 
 // A call that does not return is counted on the way in, and its clock would never be read again.
-#define NORETURN_BODY(name, call)                                                                  \
+#define NORETURN_BODY(name, family, call)                                                          \
     pf_enter(PF_CALL_##name, -1, PF_SITE);                                                         \
+    if (LAYERED_##family) {                                                                        \
+        pf_inside_begin(PF_FRAME);                                                                 \
+    }                                                                                              \
     call;                                                                                          \
     __builtin_unreachable();
 
@@ -222,7 +227,7 @@ static void note_text(struct pf_detail *detail, bool emoji, unsigned fields) {
 #define TYPE_wint_t wint_t
 #define PF_ABSENT_noreturn
 
-#define BODY_noreturn(name, ret, call, family, bytes, fd, text) NORETURN_BODY(name, call)
+#define BODY_noreturn(name, ret, call, family, bytes, fd, text) NORETURN_BODY(name, family, call)
 #define BODY_void BODY
 #define BODY_int BODY
 #define BODY_size_t BODY
@@ -240,7 +245,7 @@ typedef void noreturn;
         return on_##name args;                                                                     \
     }
 #define WRAP_noreturn(name, ret, params, args, family, bytes, fd, text)                            \
-    PF_EXPORT void name params { NORETURN_BODY(name, pf_real_##name args) }
+    PF_EXPORT void name params { NORETURN_BODY(name, family, pf_real_##name args) }
 #define WRAP_void WRAP
 #define WRAP_int WRAP
 #define WRAP_size_t WRAP

@@ -43,7 +43,11 @@
 
 // Counts what a call that returned did; `entry` may be the thread's stand-in.
 PF_INLINE void pf_account(struct pf_entry *entry, uint64_t bytes, bool failed) {
-    pf_add(&entry->bytes, bytes);
+    if (PF_LIKELY(entry->key != 0)) {
+        pf_add(&entry->bytes, bytes);
+    } else {
+        pf_spill_bytes(bytes);
+    }
     if (PF_UNLIKELY(failed)) {
         pf_failed(entry);
     }

@@ -32,13 +32,15 @@ def with_env(variables, command):
 
 def build(folder):
     cc = os.environ.get("CC", "cc").split()
-    flags = ["-std=gnu17", "-O2", "-fno-builtin", "-U_FORTIFY_SOURCE", "-D_FORTIFY_SOURCE=0", "-Wall"]
+    flags = ["-std=gnu17", "-O2", "-fno-builtin", "-Wall", "-U_FORTIFY_SOURCE",
+             "-D_FORTIFY_SOURCE=0"]
     out = {}
     for name, source, more in (("libnull.so", "null.c", ["-fPIC", "-shared"]),
                                ("libempty.so", "empty.c", ["-fPIC", "-shared"]),
                                ("loop", "loop.c", ["-pthread", "-Wl,-z,lazy"])):
         out[name] = os.path.join(folder, name)
-        subprocess.run(cc + flags + more + ["-o", out[name], os.path.join(HERE, source)], check=True)
+        subprocess.run(cc + flags + more + ["-o", out[name], os.path.join(HERE, source)],
+                       check=True)
     return out
 
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Output calls with empty bodies: placed after libpfprof.so in LD_PRELOAD, they leave its cost only.
+// Empty output calls: placed after libpfprof.so in LD_PRELOAD, they leave its cost only.
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>

@@ -426,7 +426,10 @@ class Case(unittest.TestCase):
                 )
                 self.assertGreater(row["message_count"], 0, f"{array}: {row}")
         for function in one["functions"] + one["flushes"]:
-            self.assertEqual(sum(function["errors"].values()), function["error_count"], function)
+            # A function may fail without setting errno.
+            self.assertLessEqual(
+                sum(function["errors"].values()), function["error_count"], function
+            )
         if sampled:
             self.assertAlmostEqual(
                 metrics["avg_latency_ms"], metrics["total_duration_ns"] / sampled / 1e6, delta=1e-6

@@ -401,6 +401,22 @@ class Processes(pf.Case):
     def test_fork_of_many(self):
         self.exact(self.pair("fork-many"))
 
+    def test_coverage_is_of_the_process_itself(self):
+        """The kernel adds what reaped children wrote to wchar of their parent."""
+        for mode in ("fork", "fork-many"):
+            run = self.pair(mode)
+            for pid, (one,) in run.summaries().items():
+                with self.subTest(mode=mode, parent=pid == run.pid):
+                    coverage = one["coverage"]
+                    self.assertEqual(coverage["seen_bytes"], one["metrics"]["bytes"])
+                    self.assertEqual(coverage["kernel_bytes"], coverage["seen_bytes"])
+                    self.assertEqual(coverage["percent"], 100)
+
+    def test_environment_overwritten(self):
+        run = self.pair("title")
+        self.exact(run)
+        self.assertEqual(pf.functions(run.only()), {"write": 5})
+
     def test_fork_of_a_silent_child(self):
         run = self.pair("fork-silent")
         self.exact(run)
@@ -576,7 +592,7 @@ class Signals(pf.Case):
                 self.assertEqual(one["metrics"]["message_count"], 2 * handler + 2 * most)
 
     def test_during_the_first_call(self):
-        run = self.steps("attach", 29, 12000)
+        run = self.steps("attach", 101, 6500)
         self.assertEqual(run.status, 0, run.stderr[-500:])
         acted = 0
         summaries = run.summaries()
@@ -586,7 +602,7 @@ class Signals(pf.Case):
             self.assertEqual(len(summaries.get(pid, [])), 1, f"process {pid}")
             one = self.check(summaries[pid][0])
             self.assert_truth(one, accounts)
-        self.assertGreater(acted, 50)
+        self.assertGreater(acted, 30)
 
     def test_jump_out_of_any_instruction(self):
         for rate in ("1.0", "0.01"):
@@ -712,7 +728,7 @@ class Summary(pf.Case):
                 if path != "/dev/full":
                     said, _, summary = run.stderr.decode().partition("\n")
                     self.assertIn(pf.PREFIX + "OUTPUT", said)
-                    self.assertIn(path, said)
+                    self.assertIn(path.split("%")[0], said)
                     self.assertEqual(pf.functions(json.loads(summary)), {"write": 4})
 
     def test_output_through_a_link_into_a_folder_that_is_not_there(self):

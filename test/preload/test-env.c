@@ -71,8 +71,8 @@ START_TEST(a_bad_value_is_said_in_one_line) {
         const char *variable;
         const char *line;
     } cases[] = {
-        {"PROVIDE_PROFILING_SAMPLE_RATE=2",
-         "pfprof: PROVIDE_PROFILING_SAMPLE_RATE=\"2\" is not a number from 0 to 1; using \"0.01\"\n"},
+        {"PROVIDE_PROFILING_SAMPLE_RATE=2", "pfprof: PROVIDE_PROFILING_SAMPLE_RATE=\"2\" is not a "
+                                            "number from 0 to 1; using \"0.01\"\n"},
         {"PROVIDE_PROFILING_SAMPLE_RATE=nan",
          "pfprof: PROVIDE_PROFILING_SAMPLE_RATE=\"nan\" is not a number from 0 to 1; using "
          "\"0.01\"\n"},

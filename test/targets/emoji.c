@@ -32,9 +32,12 @@ int main(int argc, char **argv) {
         if (strcmp(function, "write") == 0) {
             write(file, text, length);
         } else if (strcmp(function, "writev") == 0) {
-            // Cut in the middle, wherever that is.
-            struct iovec iov[3] = {
-                {text, length / 2}, {NULL, 0}, {text + length / 2, length - length / 2}};
+            // Cut in the middle, between two characters.
+            uint32_t cut = length / 2;
+            while (cut > 0 && (text[cut] & 0xc0) == 0x80) {
+                cut--;
+            }
+            struct iovec iov[3] = {{text, cut}, {NULL, 0}, {text + cut, length - cut}};
             writev(file, iov, 3);
         } else if (strcmp(function, "fwrite") == 0) {
             fwrite(text, 1, length, out);

@@ -210,7 +210,7 @@ static void streams(int file) {
     ITEMS(fwrite, "page-end", 40, fwrite(page_end(40), 1, 40, fine));
     CALL(fprintf, "precision", fprintf(fine, "%.7s|%.*s", page_end(7), 3, page_end(3)));
     CALL(fprintf, "megabyte", fprintf(fine, "%1048576d", 1));
-    CALL(fprintf, "overflow", fprintf(fine, "%2147483647d%2147483647d", 1, 1));
+    CALL(fprintf, "overflow", fprintf(fine, "%2147483648d", 1));
     CALL(fprintf, "positional", fprintf(fine, "%3$s %1$d %2$g", 1, 2.0, "three"));
     CALL(fprintf, "long-double", fprintf(fine, "%Lg %d", 1.5L, 2));
     int so_far = 0;

@@ -357,6 +357,16 @@ static void do_destructor(void) {
 
 static void do_silent(void) {}
 
+// As setproctitle of nginx and redis: the strings of arguments and environment become the title.
+static void do_title(void) {
+    say("before the title\n", 2);
+    for (char **entry = environ; *entry != NULL; entry++) {
+        memset(*entry, 0, strlen(*entry));
+    }
+    environ = NULL;
+    say("after the title\n", 3);
+}
+
 // Everything closed, gnulib's way, before the summary is due.
 static void close_streams(void) {
     fclose(stdout);
@@ -428,6 +438,7 @@ static const struct {
     {"end", do_end},
     {"destructor", do_destructor},
     {"silent", do_silent},
+    {"title", do_title},
     {"close-stdout", do_close_stdout},
     {"seccomp", do_seccomp},
 };
