@@ -122,6 +122,23 @@ bool pf_config_parse(enum pf_variable variable, const char *text, struct pf_sett
     return true;
 }
 
+// The environment may be overwritten by the program (as setproctitle does): what is kept of it is a copy.
+static char kept_text[4096];
+static size_t kept_used;
+
+static const char *keep(const char *text) {
+    size_t size = pf_length(text) + 1;
+    if (size > sizeof kept_text - kept_used) {
+        return NULL;
+    }
+    char *copy = kept_text + kept_used;
+    for (size_t i = 0; i < size; i++) {
+        copy[i] = text[i];
+    }
+    kept_used += size;
+    return copy;
+}
+
 typedef void complain_fn(const char *line, size_t length);
 
 // A value as a person may have written it, made safe for one line of a terminal.
@@ -135,7 +152,11 @@ static void take(struct pf_config *config, enum pf_variable variable, const char
     struct pf_setting *setting = &config->setting[variable];
     struct pf_setting parsed = {.source = source};
     if (pf_config_parse(variable, text, &parsed)) {
-        *setting = parsed;
+        const char *copy = source == PF_SOURCE_ENVIRONMENT ? keep(text) : text;
+        if (copy != NULL) {
+            *setting = parsed;
+            setting->text = copy;
+        }
         return;
     }
     if (complain == NULL) {

@@ -44,6 +44,14 @@ static long open_output(const char *pattern) {
     }
     path[out.used] = 0;
     long fd = pf_sys_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0600);
+    struct stat status;
+    if (fd >= 0 && out.used < sizeof pf_process.written_path &&
+        pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 && S_ISREG(status.st_mode)) {
+        for (size_t i = 0; i <= out.used; i++) {
+            pf_process.written_path[i] = path[i];
+        }
+        pf_process.written_at = (uint64_t)status.st_size;
+    }
     if (fd < 0 && stderr_is_ours()) {
         char line[1200];
         struct pf_out say = {.text = line, .size = sizeof line};
@@ -118,6 +126,7 @@ static void write_summary(const char *how, int status) {
         long fd = to_stderr || pf_process.shut ? 2 : open_output(output);
         if (fd >= 0 && !out.cut) {
             write_all((int)fd, out.text, out.used);
+            pf_process.written_size = out.used;
         }
         if (fd > 2) {
             pf_sys_close((int)fd);
@@ -151,6 +160,32 @@ void pf_finish_with(const char *how, int status) {
 }
 
 void pf_finish(const char *how) { pf_finish_with(how, -1); }
+
+void pf_unfinish(void) {
+    if (!pf_process.finished || pf_mode != PF_MODE_ON) {
+        return;
+    }
+    pf_process.finished = false;
+    if (pf_process.segment != NULL) {
+        pf_process.segment->end_monotonic_ns = 0;
+        __atomic_store_n(&pf_process.segment->state, PF_STATE_ACTIVE, __ATOMIC_RELEASE);
+    }
+    if (pf_process.written_path[0] == 0 || pf_process.shut) {
+        return;
+    }
+    // The process goes on and will say more at its real end.  Only where the file still ends with
+    // what we wrote is that taken back.
+    long fd = pf_sys_open(pf_process.written_path, O_WRONLY | O_NOFOLLOW, 0);
+    struct stat status;
+    if (fd >= 0) {
+        if (pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 &&
+            (uint64_t)status.st_size == pf_process.written_at + pf_process.written_size) {
+            pf_sys(SYS_ftruncate, fd, (long)pf_process.written_at, 0, 0, 0, 0);
+        }
+        pf_sys_close((int)fd);
+    }
+    pf_process.written_path[0] = 0;
+}
 
 int pf_last_words(void) {
     if (ours_to_finish() && !pf_process.finished &&

@@ -86,7 +86,9 @@ static void before_exec(const char *file, bool search) {
 
 // exec came back: the process goes on, and so does its count.
 static int after_exec(int result) {
-    pf_process.finished = false;
+    if (pf_thread.vfork_depth == 0) {
+        pf_unfinish();
+    }
     return result;
 }
 

@@ -7,8 +7,10 @@
 #include "pf-real.h"
 #include "pf-skip.h"
 #include "pf-summary.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -23,24 +25,64 @@ bool pf_slot_key_made;
 
 static void complain(const char *line, size_t length) { pf_sys_write(2, line, length); }
 
-bool pf_kernel_bytes(uint64_t *ret_bytes) {
+static bool written_by(const char *path, uint64_t *ret_bytes) {
     char text[256];
-    if (pf_process.shut || pf_sys_slurp("/proc/self/io", text, sizeof text) <= 0) {
+    if (pf_sys_slurp(path, text, sizeof text) <= 0) {
         return false;
     }
-    for (const char *at = text; *at; at++) {
-        if (at[0] == 'w' && at[1] == 'c' && at[2] == 'h' && at[3] == 'a' && at[4] == 'r') {
-            uint64_t bytes = 0;
-            for (at += 5; *at == ':' || *at == ' '; at++) {
+    const char *at = strstr(text, "wchar: ");
+    uint64_t bytes = 0;
+    if (at == NULL) {
+        return false;
+    }
+    for (at += 7; *at >= '0' && *at <= '9'; at++) {
+        bytes = bytes * 10 + (uint64_t)(*at - '0');
+    }
+    *ret_bytes = bytes;
+    return true;
+}
+
+// The names of a folder that getdents64 returns are followed by each other without a gap.
+struct dirent64_raw {
+    uint64_t inode;
+    int64_t offset;
+    uint16_t length;
+    uint8_t type;
+    char name[];
+};
+
+static bool written_by_threads(uint64_t *ret_bytes) {
+    long fd = pf_sys_open("/proc/self/task", O_RDONLY | O_DIRECTORY, 0);
+    _Alignas(8) char names[2048];
+    uint64_t bytes = 0;
+    long size = fd;
+    while (fd >= 0 && (size = pf_sys(SYS_getdents64, fd, (long)names, sizeof names, 0, 0, 0)) > 0) {
+        for (long at = 0; at < size;) {
+            const struct dirent64_raw *entry = (const void *)(names + at);
+            char path[64];
+            uint64_t part;
+            struct pf_out out = {.text = path, .size = sizeof path - 1};
+            at += entry->length;
+            if (entry->name[0] == '.') {
+                continue;
             }
-            for (; *at >= '0' && *at <= '9'; at++) {
-                bytes = bytes * 10 + (uint64_t)(*at - '0');
-            }
-            *ret_bytes = bytes;
-            return true;
+            pf_out(&out, "/proc/self/task/");
+            pf_out(&out, entry->name);
+            pf_out(&out, "/io");
+            path[out.used] = 0;
+            bytes += written_by(path, &part) ? part : 0;
         }
     }
-    return false;
+    if (fd >= 0) {
+        pf_sys_close((int)fd);
+    }
+    *ret_bytes = bytes;
+    return size == 0;
+}
+
+bool pf_kernel_bytes(uint64_t *ret_whole, uint64_t *ret_living) {
+    return !pf_process.shut && written_by("/proc/self/io", ret_whole) &&
+           written_by_threads(ret_living);
 }
 
 static void note_start(void) {
@@ -102,7 +144,8 @@ void pf_init(void) {
     pf_clock_init();
     note_start();
     note_stderr();
-    pf_process.kernel_bytes_known = pf_kernel_bytes(&pf_process.kernel_bytes_base);
+    pf_process.kernel_bytes_known =
+        written_by("/proc/thread-self/io", &pf_process.kernel_bytes_base);
     pf_slot_key_made = pthread_key_create(&pf_slot_key, pf_slot_detach) == 0;
     pthread_atfork(NULL, NULL, pf_become_child);
     // Without a library to belong to, the handler runs after every destructor: what was registered
@@ -142,6 +185,9 @@ void pf_become_child(void) {
         if (pf_process.early[i].calls != 0) { // reading does not copy the page
             pf_process.early[i] = (struct pf_spill){0, 0};
         }
+    }
+    for (unsigned i = 0; i < PF_LOST_COUNT; i++) {
+        pf_process.early_lost[i] = 0;
     }
     pf_process.kernel_bytes_base = 0; // the kernel counts each process from 0
     note_start();

@@ -13,6 +13,9 @@ struct pf_process {
     uint32_t pid;
     bool shut;                // seccomp may be on: no system calls but write and exit
     bool finished;            // the summary has been written
+    char written_path[256];   // the file that got a summary before an exec, in case that fails
+    uint64_t written_at;      // how long that file was before
+    uint64_t written_size;    // and how much was added
     bool said;                // on stderr, before it was closed
     void *scratch;            // for the summary, mapped before the door is shut
     struct pf_segment *stale; // the parent's, to be unmapped when ours is made
@@ -45,14 +48,18 @@ int pf_last_words(void);
 void pf_finish(const char *how);
 void pf_finish_with(const char *how, int status);
 
+// exec came back: the process goes on, and what was written of it is taken back where possible.
+void pf_unfinish(void);
+
 // A clone that may or may not share our memory: the next call of this thread sees who it is.
 void pf_before_clone(uint64_t flags);
 
 // A seccomp filter is about to be installed: from now on no system call of ours but write.
 void pf_shut(void);
 
-// wchar of /proc/self/io; false when the kernel does not tell.
-bool pf_kernel_bytes(uint64_t *ret_bytes);
+// wchar of /proc/self/io, which holds that of finished threads and of children waited for, and of
+// the living threads alone; false when the kernel does not tell.
+bool pf_kernel_bytes(uint64_t *ret_whole, uint64_t *ret_living);
 
 // pf-segment-map.c
 void pf_segment_make(void);

@@ -21,16 +21,29 @@ static void add_row(struct pf_summary *summary, size_t room, const struct pf_slo
         return;
     }
     struct pf_row *row = &summary->rows[summary->row_count];
-    uint32_t detail = __atomic_load_n(&entry->detail, __ATOMIC_ACQUIRE);
+    uint32_t at = __atomic_load_n(&entry->detail, __ATOMIC_ACQUIRE);
+    const struct pf_detail *detail = pf_at(summary->segment, at);
     *row = (struct pf_row){
         .slot = slot,
-        .detail = pf_at(summary->segment, detail),
+        .detail = detail,
         .site = entry->key & 0xffffffffffffull,
-        .bytes = __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED),
-        .calls = __atomic_load_n(&entry->calls, __ATOMIC_RELAXED),
         .call = (uint8_t)(entry->key >> PF_KEY_CALL_SHIFT),
         .fd = (uint8_t)(entry->key >> PF_KEY_FD_SHIFT),
     };
+    if (detail != NULL) {
+        row->timed.sampled = detail->sampled;
+        row->timed.sum_ns = detail->sum_ns;
+        row->timed.sumsq_ns2 = detail->sumsq_ns2;
+        row->timed.certain = detail->certain;
+        row->timed.certain_ns = detail->certain_ns;
+        row->timed.max_ns = detail->max_ns;
+        row->timed.emoji = detail->emoji;
+        row->timed.fields = detail->fields;
+        row->timed.errors = detail->errors;
+    }
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    row->bytes = __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED);
+    row->calls = __atomic_load_n(&entry->calls, __ATOMIC_RELAXED);
     row->kind = row->detail != NULL ? (uint8_t)row->detail->kind : PF_KIND_UNKNOWN;
     summary->row_count += row->calls != 0;
 }
@@ -55,7 +68,7 @@ static void add_slots(struct pf_summary *summary, size_t room) {
 
 static void add_spill(struct pf_summary *summary, size_t room, const struct pf_spill *spill) {
     for (unsigned call = 0; call < PF_CALL_COUNT && summary->row_count < room; call++) {
-        if (spill[call].calls != 0) {
+        if (spill[call].calls != 0 || spill[call].bytes != 0) {
             summary->rows[summary->row_count++] = (struct pf_row){
                 .calls = spill[call].calls,
                 .bytes = spill[call].bytes,
@@ -119,8 +132,8 @@ static const uint32_t *octave_of(const struct pf_detail *detail, unsigned octave
 
 static void add_weighted(double *histogram, const struct pf_row *row, double *ret_sumcube) {
     const struct pf_detail *detail = row->detail;
-    uint64_t others = row->calls - detail->certain;
-    double weight = detail->sampled ? (double)others / (double)detail->sampled : 0;
+    uint64_t others = row->calls - row->timed.certain;
+    double weight = row->timed.sampled ? (double)others / (double)row->timed.sampled : 0;
     double sumcube = 0;
     for (unsigned octave = 0; octave < PF_HIST_OCTAVES; octave++) {
         const uint32_t *counts = octave_of(detail, octave);
@@ -130,8 +143,9 @@ static void add_weighted(double *histogram, const struct pf_row *row, double *re
             sumcube += counts[i] * middle * middle * middle;
         }
     }
-    if (detail->certain) {
-        histogram[pf_hist_bucket(detail->certain_ns / detail->certain)] += (double)detail->certain;
+    if (row->timed.certain) {
+        uint64_t mean = row->timed.certain_ns / row->timed.certain;
+        histogram[pf_hist_bucket(mean)] += (double)row->timed.certain;
     }
     *ret_sumcube = sumcube;
 }
@@ -167,25 +181,23 @@ static void add_up(struct pf_stats *stats, const struct pf_row *rows, size_t cou
     pf_estimator_init(&estimator, rate);
     for (size_t i = 0; i < count; i++) {
         const struct pf_row *row = &rows[i];
-        const struct pf_detail *detail = row->detail;
         stats->calls += row->calls;
         stats->bytes += row->bytes;
         stats->bytes_unknown += pf_calls[row->call].bytes_unknown ? row->calls : 0;
-        struct pf_stratum stratum = {.calls = row->calls};
-        if (detail != NULL) {
-            stats->timed += detail->certain + detail->sampled;
-            stats->timed_ns += detail->certain_ns + detail->sum_ns;
-            stats->errors += detail->errors;
-            stats->emoji += detail->emoji;
-            stats->fields += detail->fields;
-            stats->max_ns = detail->max_ns > stats->max_ns ? detail->max_ns : stats->max_ns;
-            stratum.certain_calls = detail->certain;
-            stratum.certain_ns = detail->certain_ns;
-            stratum.calls -= detail->certain;
-            stratum.sampled = detail->sampled;
-            stratum.sum_ns = detail->sum_ns;
-            stratum.sumsq = detail->sumsq_ns2;
-            stratum.max_ns = detail->max_ns;
+        stats->timed += row->timed.certain + row->timed.sampled;
+        stats->timed_ns += row->timed.certain_ns + row->timed.sum_ns;
+        stats->errors += row->timed.errors;
+        stats->emoji += row->timed.emoji;
+        stats->fields += row->timed.fields;
+        stats->max_ns = row->timed.max_ns > stats->max_ns ? row->timed.max_ns : stats->max_ns;
+        struct pf_stratum stratum = {.calls = row->calls - row->timed.certain,
+                                     .certain_calls = row->timed.certain,
+                                     .certain_ns = row->timed.certain_ns,
+                                     .sampled = row->timed.sampled,
+                                     .sum_ns = row->timed.sum_ns,
+                                     .sumsq = row->timed.sumsq_ns2,
+                                     .max_ns = row->timed.max_ns};
+        if (row->detail != NULL) {
             add_weighted(histogram, row, &stratum.sumcube);
         }
         if (!pf_calls[row->call].never_timed) {
@@ -356,13 +368,23 @@ static void cover(struct pf_summary *summary) {
             coverage->unknown_calls += pf_calls[row->call].bytes_unknown ? row->calls : 0;
         }
     }
-    uint64_t kernel;
-    if (!pf_process.kernel_bytes_known || !pf_kernel_bytes(&kernel) ||
-        kernel < pf_process.kernel_bytes_base) {
+    uint64_t whole;
+    uint64_t living;
+    if (!pf_process.kernel_bytes_known || !pf_kernel_bytes(&whole, &living) ||
+        living < pf_process.kernel_bytes_base) {
         return;
     }
+    // A process inherits the count of each child that it waits for; its living threads do not.  But
+    // they lack what ended threads wrote, so where there were any, the whole has to do.
+    bool ended = false;
+    uint64_t at = summary->segment != NULL ? summary->segment->first_slot : 0;
+    for (; at != 0; at = ((struct pf_slot *)pf_at(summary->segment, at))->next) {
+        const struct pf_slot *slot = pf_at(summary->segment, at);
+        ended |= slot->threads > 1 || slot->attach_ns == 0;
+    }
     coverage->known = true;
-    coverage->kernel_bytes = kernel - pf_process.kernel_bytes_base;
+    coverage->with_children = ended && whole != living;
+    coverage->kernel_bytes = (ended ? whole : living) - pf_process.kernel_bytes_base;
     coverage->pending_bytes = pending_bytes();
     uint64_t gone = coverage->seen_bytes > coverage->pending_bytes
                         ? coverage->seen_bytes - coverage->pending_bytes

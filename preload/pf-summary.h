@@ -31,8 +31,12 @@ struct pf_stats {
 // One entry of one thread.
 struct pf_row {
     const struct pf_slot *slot;
-    const struct pf_detail *detail; // NULL: none
-    uint64_t site;                  // return address; 0: per function only
+    const struct pf_detail *detail; // NULL: none; for the histogram, the rest is in `timed`
+    struct {
+        uint64_t sampled, sum_ns, certain, certain_ns, max_ns, emoji, fields, errors;
+        double sumsq_ns2;
+    } timed;       // read before `calls`, so that it never holds more of them
+    uint64_t site; // return address; 0: per function only
     uint64_t calls;
     uint64_t bytes;
     uint8_t call;
@@ -49,6 +53,7 @@ struct pf_group {
 
 struct pf_coverage {
     bool known;
+    bool with_children;     // kernel_bytes may hold what finished child processes wrote
     uint64_t kernel_bytes;  // wchar of /proc/self/io since start
     uint64_t seen_bytes;    // of the calls that wchar counts
     uint64_t pending_bytes; // of those, still in stdio buffers

@@ -284,19 +284,19 @@ static void put_site_name(struct pf_out *out, uint64_t site) {
             pf_out_hex(&whole, symbol.offset);
         }
         text[whole.used] = 0;
-        put_plain(out, text, 38);
+        put_plain(out, text, 37);
     }
 }
 
 static void put_sites(struct pf_out *out, const struct pf_summary *summary) {
-    pf_out(out, "\n  hottest call sites                                       calls    total"
+    pf_out(out, "\n  hottest call sites                                      calls    total"
                 "   share\n");
     double all = summary->messages.estimate.total_ns;
     bool known = pf_estimate_has_total(&summary->messages.estimate) && all > 0;
     for (size_t i = 0; i < summary->site_count && i < MOST_SITES; i++) {
         const struct pf_group *site = &summary->sites[i];
         pf_out(out, "  ");
-        LEFT(out, 39, put_site_name(out, site->first->site));
+        LEFT(out, 38, put_site_name(out, site->first->site));
         LEFT(out, 15, cut_text(out, pf_calls[site->first->call].name, 14));
         RIGHT(out, 8, pf_out_count(out, (double)site->stats.calls));
         RIGHT(out, 9, put_total(out, &site->stats));
@@ -396,6 +396,7 @@ void pf_summary_coverage_note(struct pf_out *out, const struct pf_coverage *cove
             pf_out_grouped(out, coverage->unknown_calls);
             pf_out(out, " calls of unknown length, ");
         }
+        pf_out(out, coverage->with_children ? "finished child processes, " : "");
         pf_out(out, "putc_unlocked compiled in, or raw system calls");
     } else if (gone > coverage->kernel_bytes) {
         pf_out_grouped(out, gone - coverage->kernel_bytes);
@@ -412,7 +413,7 @@ static void put_coverage(struct pf_out *out, const struct pf_summary *summary) {
     pf_out(out, "\n  coverage   ");
     if (coverage->known) {
         pf_out_fixed(out, coverage->percent, 2);
-        pf_out(out, " % of the bytes that the kernel took from this process were seen");
+        pf_out(out, " % of the bytes that this process wrote were seen");
     }
     if (note.used) {
         pf_out(out, coverage->known ? "\n             " : "");
