@@ -94,7 +94,8 @@ class EveryRow(pf.Case):
                     self.assertEqual(run.status, 0, run.stderr[-500:])
                     accounts = run.truth.functions(run.pid)
                     self.assertEqual(accounts[name].ended, 7)
-                    self.assertEqual(accounts[name].errors, 0, "the target itself failed")
+                    if name != "copy_file_range":  # not every file system can
+                        self.assertEqual(accounts[name].errors, 0, "the target itself failed")
                     family = (pf.table_rows() or {}).get(name, ("", ""))[0]
                     if family == "flush" and name != "fcloseall":
                         self.assertEqual(run.summaries(), {}, "no message, no summary")
@@ -589,13 +590,18 @@ class Signals(pf.Case):
         return run
 
     def test_between_any_two_instructions(self):
-        for rate, most in (("0.01", 300), ("1.0", 100), ("0", 100)):
+        for rate, most in (("0.01", 200), ("1.0", 80), ("0", 80)):
             with self.subTest(rate=rate):
                 run = self.steps("step", most, SAMPLE_RATE=rate)
                 one = self.exact(run)
                 handler = run.truth.functions(run.pid)["writev"].begun
                 self.assertGreater(handler, 50 * most, "hardly a step was taken")
                 self.assertEqual(one["metrics"]["message_count"], 2 * handler + 2 * most)
+
+    def test_between_any_two_instructions_without_memory(self):
+        run = self.steps("full", 25, MAX_MEMORY_MB=1)
+        one = self.exact(run)
+        self.assertGreater(one["metrics"]["lost_count"].get("memory", 0), 1000)
 
     def test_during_the_first_call(self):
         run = self.steps("attach", 101, 6500)

@@ -3,13 +3,16 @@
 //
 //   signals timer MILLISECONDS  a timer at a high rate; the handler writes while main writes
 //   signals step N              the handler writes after every instruction of N calls
+//   signals full N              the same in a thread that came when 300 others had used up the memory
 //   signals attach STEP MOST    a child for each k = 0, STEP, 2 STEP ...: its handler writes once,
 //                               after the k-th instruction of the very first call
 //   signals jump STEP MOST      a child for each k: siglongjmp out of the k-th instruction of a
 //                               call, then a hundred more calls
 // Single steps need x86-64.
+// link: -pthread
 #include "truth.h"
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -124,6 +127,36 @@ static void do_step(int count) {
     }
 }
 
+static pthread_barrier_t met, done;
+
+static void *holder(void *unused) {
+    struct truth *truth = truth_new("write");
+    truth_write(truth, null, "holder\n", 7);
+    pthread_barrier_wait(&met);
+    pthread_barrier_wait(&done);
+    return unused;
+}
+
+static void *stepper(void *count) {
+    do_step((int)(intptr_t)count);
+    return NULL;
+}
+
+static void do_full(long count) {
+    pthread_t thread[300], last;
+    must(pthread_barrier_init(&met, NULL, 301) == 0 && pthread_barrier_init(&done, NULL, 301) == 0);
+    for (int i = 0; i < 300; i++) {
+        must(pthread_create(&thread[i], NULL, holder, NULL) == 0);
+    }
+    pthread_barrier_wait(&met);
+    must(pthread_create(&last, NULL, stepper, (void *)(intptr_t)count) == 0);
+    must(pthread_join(last, NULL) == 0);
+    pthread_barrier_wait(&done);
+    for (int i = 0; i < 300; i++) {
+        must(pthread_join(thread[i], NULL) == 0);
+    }
+}
+
 // The records are made in each child, because they carry its pid.
 static void records(void) {
     in_handler = truth_new("write");
@@ -187,7 +220,7 @@ int main(int argc, char **argv) {
     null = open("/dev/null", O_WRONLY);
     stream = fopen("/dev/null", "w");
     must(null >= 0 && stream != NULL);
-    if (strcmp(mode, "timer") == 0 || strcmp(mode, "step") == 0) {
+    if (strcmp(mode, "timer") == 0 || strcmp(mode, "step") == 0 || strcmp(mode, "full") == 0) {
         records();
         in_main_f = truth_new(strcmp(mode, "timer") == 0 ? "fprintf" : "fputs");
     }
@@ -196,6 +229,8 @@ int main(int argc, char **argv) {
 #if defined(__x86_64__)
     } else if (strcmp(mode, "step") == 0) {
         do_step((int)first);
+    } else if (strcmp(mode, "full") == 0) {
+        do_full(first);
     } else if (strcmp(mode, "attach") == 0) {
         do_attach(first, second);
     } else if (strcmp(mode, "jump") == 0) {
