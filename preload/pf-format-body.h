@@ -8,10 +8,15 @@ static void WALK(const CHARACTER *at, struct arguments *args, struct pf_format *
     }
     const CHARACTER *literal = at;
     for (;;) {
+        CHARACTER seen = 0;
         while (*at && *at != '%') {
+            seen |= *at;
             at++;
         }
-        format->emoji |= at > literal && HAS_EMOJI(literal, (size_t)(at - literal));
+        // Nearly every literal is ASCII, and then there is nothing to decode.
+        if ((seen & ~0x7f) != 0) {
+            format->emoji |= HAS_EMOJI(literal, (size_t)(at - literal));
+        }
         if (*at == 0) {
             return;
         }

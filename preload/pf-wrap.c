@@ -98,13 +98,15 @@ PF_INLINE int stream_fd(FILE *stream) { return fileno(stream); }
     pf_format_walk_wide(f, copy, &walked);                                                         \
     va_end(copy);
 #define SEES_NOTEXT false
-#define SEES_BUFFER(p) (bytes != 0 && readable(&probe) && pf_has_emoji((const char *)(p), bytes))
+#define SEES_BUFFER(p)                                                                             \
+    (bytes != 0 && readable(&probe, text_family) && pf_has_emoji((const char *)(p), bytes))
 #define SEES_STRING(s) pf_has_emoji(s, length)
 #define SEES_CHARACTER(c) false
 #define SEES_VECTOR(iov, n)                                                                        \
-    (bytes != 0 && readable(&probe) && vector_has_emoji(iov, (size_t)(n), bytes))
+    (bytes != 0 && readable(&probe, text_family) && vector_has_emoji(iov, (size_t)(n), bytes))
 #define SEES_MESSAGE(m)                                                                            \
-    (bytes != 0 && readable(&probe) && vector_has_emoji((m)->msg_iov, (m)->msg_iovlen, bytes))
+    (bytes != 0 && readable(&probe, text_family) &&                                                \
+     vector_has_emoji((m)->msg_iov, (m)->msg_iovlen, bytes))
 #define SEES_WIDE_STRING(s) pf_has_emoji_wide(s, wcslen(s))
 #define SEES_WIDE_CHARACTER(c) pf_has_emoji_wide(&(wchar_t){c}, 1)
 #define SEES_FORMATTED(f) walked.emoji
@@ -122,11 +124,10 @@ PF_INLINE int stream_fd(FILE *stream) { return fileno(stream); }
 
 // A device such as /dev/null says that it took the bytes without ever reading them: only of these
 // kinds do we know that the kernel has been through the buffer, so that we may.
-static bool readable(const struct pf_probe *probe) {
-    unsigned call = (unsigned)(probe->entry->key >> PF_KEY_CALL_SHIFT) & 0xff;
+PF_INLINE bool readable(const struct pf_probe *probe, enum pf_family family) {
     unsigned kind = probe->detail->kind;
-    return pf_calls[call].family == PF_FAMILY_STDIO || kind == PF_KIND_FILE ||
-           kind == PF_KIND_PIPE || kind == PF_KIND_SOCKET || kind == PF_KIND_TTY;
+    return family == PF_FAMILY_STDIO || kind == PF_KIND_FILE || kind == PF_KIND_PIPE ||
+           kind == PF_KIND_SOCKET || kind == PF_KIND_TTY;
 }
 
 static uint64_t datagram_bytes(const struct mmsghdr *messages, int count) {
@@ -149,9 +150,13 @@ static bool vector_has_emoji(const struct iovec *vector, size_t count, uint64_t 
     return false;
 }
 
-static void note_text(struct pf_detail *detail, bool emoji, unsigned fields) {
-    pf_add(&detail->emoji, emoji);
-    pf_add(&detail->fields, fields);
+PF_INLINE void note_text(struct pf_detail *detail, bool emoji, unsigned fields) {
+    if (PF_UNLIKELY(emoji)) {
+        pf_add(&detail->emoji, 1);
+    }
+    if (fields != 0) {
+        pf_add(&detail->fields, fields);
+    }
 }
 
 // Loggers of these families call other rows in turn.
@@ -206,6 +211,7 @@ static void note_text(struct pf_detail *detail, bool emoji, unsigned fields) {
     pf_end(&probe, bytes);                                                                         \
     pf_account(entry, bytes, FAILED_##bytes_rule);                                                 \
     if (probe.detail != NULL) {                                                                    \
+        const enum pf_family text_family = PF_FAMILY_##family;                                     \
         note_text(probe.detail, SEES_##text, FIELDS_##text);                                       \
     }                                                                                              \
     RETURN_##ret

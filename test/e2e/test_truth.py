@@ -151,8 +151,8 @@ class Programs(Traced):
                 self.assertEqual({t["message_count"] for t in one["threads"]}, {1000})
 
     def stdio_program(self, argv, functions, flushes=None, data=None, name=None, unseen=0):
-        """A program that prints through stdio: exact calls, exact bytes; `unseen` of them are stored
-        into the buffer by code that is compiled in, and the note has to say so."""
+        """A program that prints through stdio: exact calls, exact bytes.  `unseen` of them are
+        stored into the buffer by code that is compiled in, and the note has to say so."""
         for rate in RATES:
             with self.subTest(argv=argv[0], rate=rate):
                 bare = pf.execute(argv, profiled=False, data=data)

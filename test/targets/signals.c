@@ -3,7 +3,7 @@
 //
 //   signals timer MILLISECONDS  a timer at a high rate; the handler writes while main writes
 //   signals step N              the handler writes after every instruction of N calls
-//   signals full N              the same in a thread that came when 300 others had used up the memory
+//   signals full N              the same in a thread that comes after 300 others
 //   signals attach STEP MOST    a child for each k = 0, STEP, 2 STEP ...: its handler writes once,
 //                               after the k-th instruction of the very first call
 //   signals jump STEP MOST      a child for each k: siglongjmp out of the k-th instruction of a
