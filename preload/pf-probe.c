@@ -9,29 +9,71 @@ __thread struct pf_thread pf_thread;
 int pf_mode;
 struct pf_process pf_process;
 
+// Stand-ins for the entries of calls that are only counted per function; key 0 tells them apart.
+static struct pf_entry stand_ins[256];
+
+// Counts go to the segment, or, while it is being made, to the process's own memory.  Whoever adds
+// there looks again afterwards, and so does the thread that publishes the segment: one of the two
+// brings the count over, so that nothing is missing when the process is killed.
+static void add_early(uint64_t *early, uint64_t *home, uint64_t value) {
+    __atomic_fetch_add(early, value, __ATOMIC_SEQ_CST);
+    if (home != NULL) {
+        uint64_t all = __atomic_exchange_n(early, 0, __ATOMIC_SEQ_CST);
+        __atomic_fetch_add(home, all, __ATOMIC_RELAXED);
+    }
+}
+
+static struct pf_segment *segment_now(void) {
+    return __atomic_load_n(&pf_process.segment, __ATOMIC_SEQ_CST);
+}
+
+void pf_bring_home(void) {
+    struct pf_segment *segment = segment_now();
+    for (unsigned i = 0; i < PF_CALL_COUNT; i++) {
+        if (pf_process.early[i].calls != 0 || pf_process.early[i].bytes != 0) {
+            add_early(&pf_process.early[i].calls, &segment->spill[i].calls, 0);
+            add_early(&pf_process.early[i].bytes, &segment->spill[i].bytes, 0);
+        }
+    }
+    for (unsigned i = 0; i < PF_LOST_COUNT; i++) {
+        if (pf_process.early_lost[i] != 0) {
+            add_early(&pf_process.early_lost[i], &segment->lost[i], 0);
+        }
+    }
+}
+
+// Adds to `early` while there is no segment, to the counter at offset `home` of the segment after.
+static void count(uint64_t *early, size_t home, uint64_t value) {
+    struct pf_segment *segment = segment_now();
+    if (segment != NULL) {
+        __atomic_fetch_add((uint64_t *)((char *)segment + home), value, __ATOMIC_RELAXED);
+        return;
+    }
+    add_early(early, NULL, value);
+    segment = segment_now();
+    if (segment != NULL) {
+        add_early(early, (uint64_t *)((char *)segment + home), 0);
+    }
+}
+
 void pf_lose(enum pf_lost reason) {
-    struct pf_segment *segment = __atomic_load_n(&pf_process.segment, __ATOMIC_ACQUIRE);
-    uint64_t *count = segment ? &segment->lost[reason] : &pf_process.early_lost[reason];
-    __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+    size_t home = offsetof(struct pf_segment, lost) + reason * sizeof(uint64_t);
+    count(&pf_process.early_lost[reason], home, 1);
 }
 
-static struct pf_spill *spill_table(void) {
-    struct pf_segment *segment = __atomic_load_n(&pf_process.segment, __ATOMIC_ACQUIRE);
-    return segment ? segment->spill : pf_process.early;
-}
-
-// Counts a call per function only.  The thread's stand-in entry tells pf_account so by its key of 0.
 static struct pf_entry *spill(uint64_t key, enum pf_lost reason) {
-    struct pf_thread *thread = &pf_thread;
-    thread->spill_call = (uint8_t)(key >> PF_KEY_CALL_SHIFT);
-    thread->spill.skip = PF_SKIP_NEVER;
-    __atomic_fetch_add(&spill_table()[thread->spill_call].calls, 1, __ATOMIC_RELAXED);
+    unsigned call = (unsigned)(key >> PF_KEY_CALL_SHIFT) & 0xff;
+    size_t home = offsetof(struct pf_segment, spill) + call * sizeof(struct pf_spill);
+    count(&pf_process.early[call].calls, home + offsetof(struct pf_spill, calls), 1);
     pf_lose(reason);
-    return &thread->spill;
+    stand_ins[call].skip = PF_SKIP_NEVER;
+    return &stand_ins[call];
 }
 
-PF_COLD void pf_spill_bytes(uint64_t bytes) {
-    __atomic_fetch_add(&spill_table()[pf_thread.spill_call].bytes, bytes, __ATOMIC_RELAXED);
+PF_COLD void pf_spill_bytes(const struct pf_entry *entry, uint64_t bytes) {
+    size_t call = (size_t)(entry - stand_ins);
+    size_t home = offsetof(struct pf_segment, spill) + call * sizeof(struct pf_spill);
+    count(&pf_process.early[call].bytes, home + offsetof(struct pf_spill, bytes), bytes);
 }
 
 // Who are we, after a clone that our wrappers could only guess at?
@@ -224,7 +266,7 @@ static struct pf_error *find_error(struct pf_error *errors, unsigned count, unsi
 PF_COLD void pf_failed(struct pf_entry *entry) {
     unsigned number = (unsigned)errno & 0xffff;
     struct pf_slot *slot = pf_thread.slot;
-    if (slot == NULL || entry == &pf_thread.spill) {
+    if (slot == NULL || entry->key == 0) {
         return;
     }
     if (entry->detail != 0) {

@@ -29,8 +29,6 @@ struct pf_thread {
     uint32_t vfork_depth;   // in how many vfork children we are
     bool busy;              // attaching: a signal handler's call only counts
     bool check_pid;         // a clone happened: see who we are at the next call
-    uint8_t spill_call;     // the call that `spill` stands for
-    struct pf_entry spill;  // stands in for an entry when there is no room
 };
 extern __thread struct pf_thread pf_thread __attribute__((tls_model("initial-exec")));
 extern int pf_mode;
@@ -52,7 +50,7 @@ void pf_begin(struct pf_probe *probe, struct pf_entry *entry);
 void pf_end(struct pf_probe *probe, uint64_t bytes);
 
 // The bytes of a call that was only counted per function.
-void pf_spill_bytes(uint64_t bytes);
+void pf_spill_bytes(const struct pf_entry *entry, uint64_t bytes);
 
 // Counts a failed call under errno, which it leaves alone.
 void pf_failed(struct pf_entry *entry);

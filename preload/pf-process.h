@@ -83,3 +83,6 @@ void *pf_slot_take(struct pf_slot *slot, uint64_t size); // from the slot's aren
 struct pf_entry *pf_site_find(struct pf_slot *slot, uint64_t key, int fd);
 
 void pf_lose(enum pf_lost reason);
+
+// The segment has just been published: takes over what was counted while it was made.
+void pf_bring_home(void);

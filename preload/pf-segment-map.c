@@ -192,7 +192,8 @@ void pf_segment_make(void) {
     }
     describe(segment, size);
     segment->setup_ns = pf_now() - begun;
-    __atomic_store_n(&pf_process.segment, segment, __ATOMIC_RELEASE);
+    __atomic_store_n(&pf_process.segment, segment, __ATOMIC_SEQ_CST);
+    pf_bring_home();
 }
 
 // Puts memory behind more of the mapping: doubling, at most 4 MiB at a time.

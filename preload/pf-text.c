@@ -438,10 +438,10 @@ static void put_coverage(struct pf_out *out, const struct pf_summary *summary) {
 
 static void put_lost(struct pf_out *out, const struct pf_summary *summary) {
     static const char *const reasons[PF_LOST_COUNT] = {
-        "calls counted per function only: MAX_MEMORY_MB is used up",
-        "calls counted per function only: made while a segment or slot was being made",
-        "calls not counted: made by a vfork child, in memory that is its parent's",
-        "calls counted, not timed: a signal handler's, in the middle of a recording",
+        "calls without a site of their own: MAX_MEMORY_MB is used up",
+        "calls without a site of their own: made while we were setting up",
+        "calls not counted: a vfork child's, in its parent's memory",
+        "calls not timed: a signal handler's, while we were recording",
     };
     for (unsigned i = 0; i < PF_LOST_COUNT; i++) {
         if (summary->lost[i]) {

@@ -212,6 +212,7 @@ PF_INLINE void note_text(struct pf_detail *detail, bool emoji, unsigned fields) 
     pf_account(entry, bytes, FAILED_##bytes_rule);                                                 \
     if (probe.detail != NULL) {                                                                    \
         const enum pf_family text_family = PF_FAMILY_##family;                                     \
+        (void)text_family;                                                                         \
         note_text(probe.detail, SEES_##text, FIELDS_##text);                                       \
     }                                                                                              \
     RETURN_##ret

@@ -41,12 +41,12 @@
         }                                                                                          \
     } while (0)
 
-// Counts what a call that returned did; `entry` may be the thread's stand-in.
+// Counts what a call that returned did; `entry` may be a stand-in.
 PF_INLINE void pf_account(struct pf_entry *entry, uint64_t bytes, bool failed) {
     if (PF_LIKELY(entry->key != 0)) {
         pf_add(&entry->bytes, bytes);
     } else {
-        pf_spill_bytes(bytes);
+        pf_spill_bytes(entry, bytes);
     }
     if (PF_UNLIKELY(failed)) {
         pf_failed(entry);

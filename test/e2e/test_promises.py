@@ -619,7 +619,7 @@ class Signals(pf.Case):
     def test_jump_out_of_any_instruction(self):
         for rate in ("1.0", "0.01"):
             with self.subTest(rate=rate):
-                run = self.steps("jump", 1, 500, SAMPLE_RATE=rate)
+                run = self.steps("jump", 2, 500, SAMPLE_RATE=rate)
                 self.assertEqual(run.status, 0, run.stderr[-500:])
                 summaries, jumped = run.summaries(), 0
                 for pid in run.truth.pids():

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 static int with_stdio;
+static pthread_barrier_t ready;
 
 static void *body(void *unused) {
     (void)unused;
@@ -16,6 +17,7 @@ static void *body(void *unused) {
     struct truth *p = with_stdio ? truth_new("fprintf") : NULL;
     int null = open("/dev/null", O_WRONLY);
     FILE *stream = fopen("/dev/null", "w");
+    pthread_barrier_wait(&ready); // all make their first call at once
     for (unsigned i = 0;; i++) {
         truth_write(w, null, "a line that may be the last\n", 28);
         if (with_stdio) {
@@ -32,6 +34,9 @@ int main(int argc, char **argv) {
     int threads = argc > 1 ? atoi(argv[1]) : 1;
     with_stdio = argc > 2;
     truth_open();
+    if (pthread_barrier_init(&ready, NULL, (unsigned)threads) != 0) {
+        abort();
+    }
     for (int i = 1; i < threads; i++) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, body, NULL) != 0) {
