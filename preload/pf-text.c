@@ -231,7 +231,7 @@ static void put_bytes(struct pf_out *out, const struct pf_stats *stats) {
 }
 
 static void put_functions(struct pf_out *out, const struct pf_summary *summary) {
-    pf_out(out, "\n  function          calls    total     p50     p99     max    bytes "
+    pf_out(out, "\n  function           calls   total     p50     p99     max    bytes "
                 "16ns    67ms\n");
     size_t messages = summary->message_function_count;
     for (size_t i = 0; i < summary->function_count; i++) {
@@ -247,9 +247,9 @@ static void put_functions(struct pf_out *out, const struct pf_summary *summary) 
             continue;
         }
         pf_out(out, "  ");
-        LEFT(out, 14, cut_text(out, pf_calls[function->first->call].name, 14));
+        LEFT(out, 15, cut_text(out, pf_calls[function->first->call].name, 15));
         RIGHT(out, 8, pf_out_count(out, (double)function->stats.calls));
-        RIGHT(out, 9, put_total(out, &function->stats));
+        RIGHT(out, 8, put_total(out, &function->stats));
         RIGHT(out, 8, put_quantile(out, function->stats.quantile_ns[0]));
         RIGHT(out, 8, put_quantile(out, function->stats.quantile_ns[2]));
         RIGHT(out, 9,
@@ -297,7 +297,7 @@ static void put_sites(struct pf_out *out, const struct pf_summary *summary) {
         const struct pf_group *site = &summary->sites[i];
         pf_out(out, "  ");
         LEFT(out, 38, put_site_name(out, site->first->site));
-        LEFT(out, 15, cut_text(out, pf_calls[site->first->call].name, 14));
+        LEFT(out, 15, cut_text(out, pf_calls[site->first->call].name, 15));
         RIGHT(out, 8, pf_out_count(out, (double)site->stats.calls));
         RIGHT(out, 9, put_total(out, &site->stats));
         if (known && pf_estimate_has_total(&site->stats.estimate)) {

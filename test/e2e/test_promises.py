@@ -571,7 +571,7 @@ class Signals(pf.Case):
     def test_timer(self):
         for rate in ("0.01", "1.0"):
             with self.subTest(rate=rate):
-                run = pf.execute([pf.build("signals"), "timer", "1500"], SAMPLE_RATE=rate)
+                run = pf.execute([pf.build("signals"), "timer", "1000"], SAMPLE_RATE=rate)
                 one = self.exact(run)
                 # Each site apart: the handler's and main's write are two of them.
                 sites = sorted(
@@ -590,7 +590,7 @@ class Signals(pf.Case):
         return run
 
     def test_between_any_two_instructions(self):
-        for rate, most in (("0.01", 200), ("1.0", 80), ("0", 80)):
+        for rate, most in (("0.01", 120), ("1.0", 50), ("0", 50)):
             with self.subTest(rate=rate):
                 run = self.steps("step", most, SAMPLE_RATE=rate)
                 one = self.exact(run)
@@ -599,12 +599,12 @@ class Signals(pf.Case):
                 self.assertEqual(one["metrics"]["message_count"], 2 * handler + 2 * most)
 
     def test_between_any_two_instructions_without_memory(self):
-        run = self.steps("full", 25, MAX_MEMORY_MB=1)
+        run = self.steps("full", 15, MAX_MEMORY_MB=1)
         one = self.exact(run)
         self.assertGreater(one["metrics"]["lost_count"].get("memory", 0), 1000)
 
     def test_during_the_first_call(self):
-        run = self.steps("attach", 101, 6500)
+        run = self.steps("attach", 151, 6500)
         self.assertEqual(run.status, 0, run.stderr[-500:])
         acted = 0
         summaries = run.summaries()
@@ -619,7 +619,7 @@ class Signals(pf.Case):
     def test_jump_out_of_any_instruction(self):
         for rate in ("1.0", "0.01"):
             with self.subTest(rate=rate):
-                run = self.steps("jump", 2, 500, SAMPLE_RATE=rate)
+                run = self.steps("jump", 3, 500, SAMPLE_RATE=rate)
                 self.assertEqual(run.status, 0, run.stderr[-500:])
                 summaries, jumped = run.summaries(), 0
                 for pid in run.truth.pids():
