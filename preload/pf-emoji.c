@@ -35,24 +35,28 @@ static bool is_emoji(uint32_t point, uint32_t before) {
     return point >= 0x231a && in_table(pf_emoji_presentation, COUNT(pf_emoji_presentation), point);
 }
 
+// The next byte that is not ASCII text: a lead byte, or a NUL, which no text holds.
 static size_t skip_ascii(const unsigned char *text, size_t at, size_t length) {
 #ifdef __SSE2__
     for (; at + 16 <= length; at += 16) {
-        int high = _mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(text + at)));
-        if (high != 0) {
-            return at + (unsigned)__builtin_ctz((unsigned)high);
+        __m128i block = _mm_loadu_si128((const __m128i *)(text + at));
+        __m128i zero = _mm_cmpeq_epi8(block, _mm_setzero_si128());
+        int found = _mm_movemask_epi8(_mm_or_si128(block, zero));
+        if (found != 0) {
+            return at + (unsigned)__builtin_ctz((unsigned)found);
         }
     }
 #else
     for (; at + 8 <= length; at += 8) {
         uint64_t word;
         __builtin_memcpy(&word, text + at, sizeof word);
-        if (word & 0x8080808080808080u) {
+        uint64_t zero = (word - 0x0101010101010101u) & ~word;
+        if ((word | zero) & 0x8080808080808080u) {
             break;
         }
     }
 #endif
-    while (at < length && text[at] < 0x80) {
+    while (at < length && text[at] != 0 && text[at] < 0x80) {
         at++;
     }
     return at;

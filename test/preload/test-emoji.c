@@ -63,6 +63,19 @@ START_TEST(the_edges_of_a_text) {
 }
 END_TEST
 
+START_TEST(a_nul_makes_it_binary) {
+    for (size_t before = 0; before < 40; before++) {
+        char text[64];
+        memset(text, 'a', sizeof text);
+        text[before] = 0;
+        memcpy(text + before + 1, "\xf0\x9f\x98\x80", 4);
+        ck_assert(!pf_has_emoji(text, sizeof text));
+        text[before] = 'a';
+        ck_assert(pf_has_emoji(text, sizeof text));
+    }
+}
+END_TEST
+
 START_TEST(reads_no_byte_outside) {
     char *pages = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ck_assert_ptr_ne(pages, MAP_FAILED);
@@ -118,6 +131,7 @@ int main(void) {
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, every_code_point_agrees_with_libunistring);
     tcase_add_test(tests, the_edges_of_a_text);
+    tcase_add_test(tests, a_nul_makes_it_binary);
     tcase_add_test(tests, reads_no_byte_outside);
     tcase_add_test(tests, random_bytes_agree_with_a_plain_reading);
     suite_add_tcase(suite, tests);
