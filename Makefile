@@ -45,7 +45,7 @@ check:
 
 bench bench-peers: lib
 	@PF_LIB=$(abspath $(LIB)) PF_SRC=$(CURDIR) python3 \
-	    test/bench/$(if $(filter bench-peers,$@),peers,run).py $(ARGS)
+	    test/bench/$(if $(filter bench-peers,$@),peers,run).py --lib $(abspath $(LIB)) $(ARGS)
 
 install: lib
 	@install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libpfprof.so
