@@ -295,6 +295,20 @@ class Errors(pf.Case):
                         )
 
 
+class Formats(pf.Case):
+    def test_formats_that_libc_survives(self):
+        """Timed calls read the format before libc does, and must not take what libc does not."""
+        bare = pf.execute([pf.build("formats")], profiled=False)
+        self.assertEqual(bare.status, 0, "the target itself failed")
+        for rate in ("1.0", "0.01"):
+            with self.subTest(rate=rate):
+                run = pf.execute([pf.build("formats")], SAMPLE_RATE=rate)
+                self.assertEqual(run.status, 0, run.stderr[-300:])
+                self.assertEqual(run.stdout, bare.stdout)
+                one = self.check(run.only())
+                self.assertEqual(pf.functions(one), {"printf": 300})
+
+
 class Threads(pf.Case):
     def exact(self, *arguments, **settings):
         run = pf.execute([pf.build("threads"), *map(str, arguments)], **settings)

@@ -83,10 +83,61 @@ START_TEST(emoji_are_seen_where_they_stand) {
 END_TEST
 
 START_TEST(stops_where_arguments_cannot_be_known) {
-    IS(walk("%2$s %1$d " SMILE, 1, "x"), 0, true, false);
+    IS(walk("%2$s " SMILE, 1, "x"), 0, true, false); // what is the first one?
+    IS(walk("%1$d %1$s", 1), 0, false, false);
+    IS(walk("%1$d %d", 1, 1), 0, false, false);
+    IS(walk("%d %1$d", 1), 1, false, false);
+    IS(walk("%33$d", 1), 0, false, false);
+    IS(walk("%4294967297$d", 1), 0, false, false);
+    IS(walk("%0$d", 1), 0, false, false);
     IS(walk("%*1$d", 1), 0, false, false);
+    IS(walk("%*5d%s", 1, (char *)1), 0, false, false);
+    // Printf takes none of these for a conversion, or fails: the wild pointer is never read.
+    IS(walk("%hld%s", (char *)1), 0, false, false);
+    IS(walk("%hls", (wchar_t *)1), 0, false, false);
+    IS(walk("%lhd%s", (char *)1), 0, false, false);
+    IS(walk("%llls", (wchar_t *)1), 0, false, false);
+    IS(walk("%.-5s", (char *)1), 0, false, false);
+    IS(walk("%5-s", (char *)1), 0, false, false);
+    IS(walk("%.5.5s", (char *)1), 0, false, false);
+    IS(walk("%.2147483648s", (char *)1), 0, false, false);
+    IS(walk("%99999999999s", (char *)1), 0, false, false);
+    IS(walk("%Y", 1), 0, false, false);
     IS(walk("%d %Y %s", 1, (void *)1, (char *)1), 1, false, false);
     IS(walk("%Y " SMILE, 1), 0, true, false);
+}
+END_TEST
+
+START_TEST(numbered_arguments) {
+    IS(walk("%2$s %1$d " SMILE, 1, "x"), 2, true, true);
+    IS(walk("%2$s %1$d", 1, SMILE), 2, true, true);
+    IS(walk("%1$s %1$s %%", "x"), 2, false, true);
+    IS(walk("%3$s %2$Lf %1$f", 1.0, 2.0L, SMILE), 3, true, true);
+    IS(walk("%1$.*2$s", "abcd" SMILE, 4), 1, false, true);
+    IS(walk("%1$*3$.*2$s", "abcd" SMILE, 8, 20), 1, true, true);
+    IS(walk("%1$n%2$ls%3$lc", (int *)1, L"x", (wint_t)0x1f600), 2, true, true);
+    IS(walk("%01$d", 1), 1, false, true);
+    IS(walk("%32$d%1$d%2$d%3$d%4$d%5$d%6$d%7$d%8$d%9$d%10$d%11$d%12$d%13$d%14$d%15$d%16$d%17$d%18$d"
+            "%19$d%20$d%21$d%22$d%23$d%24$d%25$d%26$d%27$d%28$d%29$d%30$d%31$d",
+            1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24,
+            25, 26, 27, 28, 29, 30, 31, 32),
+       32, false, true);
+    IS(walk_wide(L"%2$s %1$d", 1, SMILE), 2, true, true);
+}
+END_TEST
+
+// As glibc reads them, whatever ISO C leaves open.
+START_TEST(odd_modifiers) {
+    IS(walk("%hs %hhs %s", "one", "two", SMILE), 3, true, true);
+    IS(walk("%hf %hp %hm %s", 1.0, (void *)1, SMILE), 4, true, true);
+    IS(walk("%lls", L"\x1f600"), 1, true, true);
+    IS(walk("%Ls", L"\x1f600"), 1, true, true);
+    IS(walk("%zs", L"\x1f600"), 1, true, true);
+    IS(walk("%llf %qf %s", 1.0L, 2.0L, SMILE), 3, true, true);
+    IS(walk("%5% %*% %l% %s", 3, SMILE), 1, true, true);
+    IS(walk("%b %B %lb %s", 1, 2, 3L, SMILE), 4, true, true);
+    IS(walk("%.2147483647s", SMILE), 1, true, true);
+    IS(walk("%.*s", 100, SMILE), 1, true, true);
 }
 END_TEST
 
@@ -106,8 +157,18 @@ START_TEST(an_unterminated_string_is_read_to_its_precision) {
     memset(pages, 'x', 4096);
     IS(walk("%.*s", 10, pages + 4086), 1, false, true);
     IS(walk("%.10s", pages + 4086), 1, false, true);
+    IS(walk("%2$.*1$s", 10, pages + 4086), 1, false, true);
+    IS(walk("%.0s%.s", pages + 4096, pages + 4096), 2, false, true);
+    IS(walk("%.0ls", (wchar_t *)(pages + 4096)), 1, false, true);
+    IS(walk_wide(L"%.10s", pages + 4086), 1, false, true);
     memcpy(pages + 4092, SMILE, 4);
     IS(walk("%.*s", 10, pages + 4086), 1, true, true);
+    IS(walk("%.*s", 9, pages + 4086), 1, false, true);
+    // The precision is one of bytes here: four of them are this one character, and no next is read.
+    *(wchar_t *)(pages + 4092) = 0x1f600;
+    IS(walk("%.4ls", (wchar_t *)(pages + 4092)), 1, true, true);
+    IS(walk("%.3ls", (wchar_t *)(pages + 4092)), 1, false, true);
+    IS(walk_wide(L"%.1ls", (wchar_t *)(pages + 4092)), 1, true, true);
     munmap(pages, 8192);
 }
 END_TEST
@@ -119,6 +180,8 @@ int main(void) {
     tcase_add_test(tests, arguments_keep_in_step);
     tcase_add_test(tests, emoji_are_seen_where_they_stand);
     tcase_add_test(tests, stops_where_arguments_cannot_be_known);
+    tcase_add_test(tests, numbered_arguments);
+    tcase_add_test(tests, odd_modifiers);
     tcase_add_test(tests, wide_formats);
     tcase_add_test(tests, an_unterminated_string_is_read_to_its_precision);
     suite_add_tcase(suite, tests);
