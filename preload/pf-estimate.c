@@ -5,70 +5,157 @@
 // A stratum stands alone when it is expected to have this many timed calls.  The rule looks at exact
 // counts and the rate only, never at how many were timed: choosing by the outcome would bias the sum.
 #define ALONE_EXPECTED 40.0
-#define FEWEST 12.0      // timed calls in all, for an interval
-#define MOST_SKEW 0.9    // of the estimate itself; above it one timed call decides the sum
-#define MOST_UNSEEN 0.02 // share of calls in groups without a single timed call
+#define MOST_UNSEEN 0.02 // share of calls in groups with less than two timed calls
 
-// How far the skewness of the estimate moves the two limits.  The longest calls are missing from most
-// samples, so the upper limit moves further than theory (1 and 1) has it; chosen by simulation.
-#define SHIFT_ABOVE 1.7
-#define SHIFT_BELOW 0.4
-#define SHIFT_SQUARE 8.0
+// Where one call in fifty is slow, 140 timed calls have met none of those with probability 0.06: with
+// fewer the interval cannot keep its 95 %, and nothing in the sample says so.  Unless few calls are
+// left to be wrong about.
+#define FEWEST 140.0
+#define FEW_LEFT 0.1 // untimed calls per timed one
+
+// How far the skewness moves the two limits, in units of what theory has (1 and 1): the longest calls
+// are missing from most samples, so the sample's own skewness is too small.  Chosen by simulation,
+// see docs/sampling.md.
+#define SHIFT_ABOVE 3.2
+#define SHIFT_BELOW 2.5
+#define LEAST_BELOW 1.5
+#define SHIFT_SQUARE 11.5
+#define SHIFT_TAIL 0.31
 
 static double root(double x) { return x > 0 ? __builtin_sqrt(x) : 0; }
+
+static double larger(double a, double b) { return a > b ? a : b; }
 
 void pf_estimator_init(struct pf_estimator *estimator, double rate) {
     *estimator = (struct pf_estimator){.rate = rate};
 }
 
-// Simple random sampling without replacement of n from N, given n: the mean's variance is
-// (1 - n/N) s^2 / n and its third moment (1 - f)(1 - 2f) m3 / n^2.
+static void merge(struct pf_pool *into, const struct pf_pool *from) {
+    into->calls += from->calls;
+    into->sampled += from->sampled;
+    into->sum += from->sum;
+    into->sumsq += from->sumsq;
+    into->mid_sum += from->mid_sum;
+    into->mid_sumsq += from->mid_sumsq;
+    into->sumcube += from->sumcube;
+    into->max = larger(into->max, from->max);
+}
+
+static double second_moment(double n, double sum, double sumsq) {
+    return larger(sumsq / n - sum / n * (sum / n), 0);
+}
+
+// Third central moment of the timed calls: the histogram's skewness on the exact deviation.  It lies
+// between 0 (latencies have no tail below; a negative one is the histogram's noise) and what the
+// longest call allows.
+static double third_moment(const struct pf_pool *group, double second) {
+    double n = group->sampled;
+    double sum = group->mid_sum > 0 ? group->mid_sum : group->sum;
+    double sumsq = group->mid_sum > 0 ? group->mid_sumsq : group->sumsq;
+    double mean = sum / n;
+    double spread = second_moment(n, sum, sumsq);
+    double third = group->sumcube / n - 3 * mean * sumsq / n + 2 * mean * mean * mean;
+    if (group->mid_sum > 0) {
+        double scale = spread > 0 ? second / spread : 0;
+        third *= scale * root(scale);
+    }
+    double most = (group->max - group->sum / n) * second;
+    third = third < most ? third : most;
+    return larger(third, 0);
+}
+
+// Given n, the timed calls are a simple random sample of n from N without replacement: the variance
+// of the total is N^2 (1 - n/N) s^2 / n.  `third` is scaled with the deviation, so that third /
+// deviation^3 stays the skewness of the mean of n; what the finite population does to it comes later.
 static void add_group(struct pf_estimator *e, const struct pf_pool *group) {
     double calls = group->calls;
     double n = group->sampled;
     if (calls <= 0) {
         return;
     }
-    if (n < 1) {
+    double mean = n > 0 ? group->sum / n : 0;
+    double left = 1 - n / calls;
+    e->total_ns += calls * mean;
+    if (left <= 0) {
+        return;
+    }
+    if (n < 2) {
         e->unseen += calls;
         return;
     }
-    double mean = group->sum / n;
-    e->total_ns += calls * mean;
-    double left = 1 - n / calls;
-    if (n < 2 || left <= 0) {
-        e->unseen += left > 0 ? calls : 0;
-        return;
-    }
-    double second = group->sumsq / n - mean * mean;
-    second = second > 0 ? second : 0;
-    double third = group->sumcube / n - 3 * mean * group->sumsq / n + 2 * mean * mean * mean;
+    double second = second_moment(n, group->sum, group->sumsq);
     double variance = calls * calls * left * second / (n - 1);
-    double fraction = n / calls;
+    double weight = calls / n * root(left);
     e->variance += variance;
     e->welch += variance * variance / (n - 1);
-    e->third += calls * calls * calls * left * (1 - 2 * fraction) * third / (n * n);
+    e->third += weight * weight * weight * n * third_moment(group, second);
+    e->longest = larger(e->longest, weight * (group->max - mean));
 }
 
 void pf_estimator_add(struct pf_estimator *e, const struct pf_stratum *s) {
-    e->certain_ns += (double)s->certain_ns;
-    e->measured_ns += (double)s->certain_ns + (double)s->sum_ns;
-    e->calls += (double)s->calls;
-    e->sampled += (double)s->sampled;
     struct pf_pool alone = {.calls = (double)s->calls,
                             .sampled = (double)s->sampled,
                             .sum = (double)s->sum_ns,
                             .sumsq = s->sumsq,
-                            .sumcube = s->sumcube};
-    if ((double)s->calls * e->rate >= ALONE_EXPECTED) {
+                            .mid_sum = s->mid_sum,
+                            .mid_sumsq = s->mid_sumsq,
+                            .sumcube = s->sumcube,
+                            .max = (double)s->max_ns};
+    e->certain_ns += (double)s->certain_ns;
+    e->measured_ns += (double)s->certain_ns + (double)s->sum_ns;
+    e->calls += alone.calls;
+    e->sampled += alone.sampled;
+    if (alone.calls * e->rate < ALONE_EXPECTED) {
+        merge(&e->small, &alone);
+    } else if (e->least.calls > 0 && e->least.calls <= alone.calls) {
         add_group(e, &alone);
-        return;
+    } else {
+        add_group(e, &e->least);
+        e->least = alone;
     }
-    e->small.calls += alone.calls;
-    e->small.sampled += alone.sampled;
-    e->small.sum += alone.sum;
-    e->small.sumsq += alone.sumsq;
-    e->small.sumcube += alone.sumcube;
+}
+
+// A remainder of which perhaps nothing was timed would count as 0: it joins the smallest stratum that
+// has enough.
+static void close_groups(struct pf_estimator *e) {
+    if (e->small.calls * e->rate < ALONE_EXPECTED && e->least.calls > 0) {
+        merge(&e->least, &e->small);
+    } else {
+        add_group(e, &e->small);
+    }
+    add_group(e, &e->least);
+}
+
+// The 97.5 % quantile of Student's t by its expansion in 1 / degrees (Fisher 1925); within 0.001 from
+// 12 degrees on.
+static double student(double degrees) {
+    double z = 1.959964;
+    double z3 = z * z * z;
+    return z + (z3 + z) / (4 * degrees) +
+           (5 * z3 * z * z + 16 * z3 + 3 * z) / (96 * degrees * degrees);
+}
+
+static void set_limits(const struct pf_estimator *e, struct pf_estimate *estimate) {
+    double left = 1 - e->sampled / e->calls;
+    double deviation = root(e->variance);
+    double t = student(e->welch > 0 ? larger(e->variance * e->variance / e->welch, 3) : 1e9);
+    double skew = deviation > 0 ? e->third / (deviation * deviation * deviation) : 0;
+    skew = skew < 1 ? skew : 1;
+    // Edgeworth's first term for a studentized mean of a finite population; where nothing but a small
+    // share was timed it is Johnson's (1978) skew (2 t^2 + 1) / 6.
+    double shift = skew / root(left) * (left / 2 + (1 + left) * (t * t - 1) / 6);
+    // The longest call's share of the third moment.  With k equally slow calls, which have shown
+    // themselves, it is skew^2 = 1 / k; where it is more, one call stands out and others, longer
+    // still, were missed: the more so the larger the skewness of the single latencies.
+    double longest = e->longest * e->longest * e->longest;
+    double tail = longest > 0 ? larger(1 - skew * skew * larger(e->third / longest, 1), 0) : 0;
+    // What theory does not have is for what the sample has not seen: the less, the more was timed.
+    double missed = (SHIFT_ABOVE - 1) * shift + SHIFT_SQUARE * skew * skew +
+                    SHIFT_TAIL * tail * tail * root(skew * root(e->sampled));
+    double above = t + shift + root(left) * missed;
+    double below = larger(t - SHIFT_BELOW * shift, LEAST_BELOW);
+    estimate->low_ns = larger(estimate->total_ns - below * deviation, e->measured_ns);
+    estimate->high_ns = estimate->total_ns + above * deviation;
 }
 
 void pf_estimator_finish(const struct pf_estimator *estimator, struct pf_estimate *ret_estimate) {
@@ -80,33 +167,15 @@ void pf_estimator_finish(const struct pf_estimator *estimator, struct pf_estimat
         *ret_estimate = result;
         return;
     }
-    add_group(&e, &e.small);
+    close_groups(&e);
+    result.total_ns = larger(e.certain_ns + e.total_ns, e.measured_ns);
     if (e.sampled < 1) {
-        *ret_estimate = (struct pf_estimate){.kind = PF_ESTIMATE_NONE};
-        return;
-    }
-    result.total_ns = e.certain_ns + e.total_ns;
-    double deviation = root(e.variance);
-    double skew = deviation > 0 ? e.third / (deviation * deviation * deviation) : 0;
-    if (e.sampled < FEWEST || e.unseen > MOST_UNSEEN * e.calls) {
+        result.kind = PF_ESTIMATE_NONE;
+    } else if (e.unseen > MOST_UNSEEN * e.calls ||
+               (e.sampled < FEWEST && e.calls - e.sampled > FEW_LEFT * e.sampled)) {
         result.kind = PF_ESTIMATE_TOO_FEW;
-    } else if (skew > MOST_SKEW || skew < -MOST_SKEW) {
-        result.kind = PF_ESTIMATE_TOO_WILD;
+    } else {
+        set_limits(&e, &result);
     }
-    // Student's quantile by its expansion in 1/degrees (Fisher 1925), then the skewness of the
-    // studentized mean (Johnson 1978): long calls that the sample missed lie above, not below.
-    double degrees = e.welch > 0 ? e.variance * e.variance / e.welch : 1e9;
-    double z = 1.959964;
-    double t = z + (z * z * z + z) / (4 * degrees) +
-               (5 * z * z * z * z * z + 16 * z * z * z + 3 * z) / (96 * degrees * degrees);
-    double shift = skew * (2 * t * t + 1) / 6;
-    double below = t - SHIFT_BELOW * shift > 1 ? t - SHIFT_BELOW * shift : 1;
-    double above = t + SHIFT_ABOVE * shift + SHIFT_SQUARE * skew * skew;
-    above = above > 1 ? above : 1;
-    result.low_ns = result.total_ns - below * deviation;
-    result.high_ns = result.total_ns + above * deviation;
-    result.low_ns = result.low_ns > e.measured_ns ? result.low_ns : e.measured_ns;
-    result.high_ns = result.high_ns > result.low_ns ? result.high_ns : result.low_ns;
-    result.total_ns = result.total_ns > result.low_ns ? result.total_ns : result.low_ns;
     *ret_estimate = result;
 }

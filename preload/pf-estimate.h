@@ -14,16 +14,24 @@ struct pf_stratum {
     uint64_t sum_ns;        // of those
     uint64_t max_ns;        // of all timed
     double sumsq;           // second raw moment of the sampled, ns^2
-    double sumcube; // third raw moment of the sampled, ns^3; from a histogram is good enough
+    // Of the sampled again, with each latency at the middle of its histogram bucket.  The skewness
+    // needs all three from one source: taken around the exact mean, the width of a bucket would pass
+    // for skewness where latencies hardly differ.  mid_sum 0: sumcube belongs to sum_ns and sumsq.
+    double mid_sum;
+    double mid_sumsq;
+    double sumcube; // ns^3
 };
 
-// Strata that are estimated as one: the ratio of the group's calls to its timed calls.
+// A group of strata, or one, that is estimated as one: its calls times the mean of its timed calls.
 struct pf_pool {
     double calls;
     double sampled;
     double sum;
     double sumsq;
+    double mid_sum;
+    double mid_sumsq;
     double sumcube;
+    double max;
 };
 
 struct pf_estimator {
@@ -32,31 +40,34 @@ struct pf_estimator {
     double measured_ns; // everything that was timed: the total cannot be less
     double total_ns;    // of the groups that are finished
     double variance;
-    double third; // third central moment of the total
-    double welch; // sum of variance^2 / (sampled - 1), for the degrees of freedom
+    double third;   // third central moment of the total
+    double longest; // how far the longest timed call moves the total from where it would be
+    double welch;   // sum of variance^2 / (sampled - 1), for the degrees of freedom
     double calls;
-    double unseen; // calls in groups of which nothing was timed
+    double unseen; // calls in groups of which at most one was timed
     double sampled;
     struct pf_pool small; // strata too small to stand alone
+    struct pf_pool
+        least; // the smallest of those that stand alone: takes the small ones in if need be
 };
 
 enum pf_estimate_kind {
     PF_ESTIMATE_EXACT,    // every call was timed
     PF_ESTIMATE_INTERVAL, // total_ns and the interval
     PF_ESTIMATE_TOO_FEW,  // not enough timed calls for an honest interval
-    PF_ESTIMATE_TOO_WILD, // enough, but a few of them are so long that the interval would lie
-    PF_ESTIMATE_NONE      // nothing was timed
+    PF_ESTIMATE_NONE      // nothing was timed by chance: total_ns is what was timed with certainty
 };
 
 struct pf_estimate {
-    double total_ns; // 0 with PF_ESTIMATE_NONE
-    double low_ns;
+    double total_ns; // a point without an interval is worth little: do not print it alone
+    double low_ns;   // this and high_ns: with EXACT and INTERVAL only, else 0
     double high_ns;
     enum pf_estimate_kind kind;
 };
 
-// `rate` is the probability with which each call (but the certain ones) was timed.  No allocation, no
-// libm; the estimator is the caller's memory and needs no end.
+// `rate` is the probability with which each call (but the certain ones) was timed, one for all
+// strata.  No allocation, no libm; the estimator is the caller's memory and needs no end, and strata
+// may still be added after a finish.
 void pf_estimator_init(struct pf_estimator *estimator, double rate);
 void pf_estimator_add(struct pf_estimator *estimator, const struct pf_stratum *stratum);
 void pf_estimator_finish(const struct pf_estimator *estimator, struct pf_estimate *ret_estimate);

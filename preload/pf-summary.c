@@ -130,24 +130,26 @@ static const uint32_t *octave_of(const struct pf_detail *detail, unsigned octave
     return pf_at(pf_process.segment, at);
 }
 
-static void add_weighted(double *histogram, const struct pf_row *row, double *ret_sumcube) {
+// Adds the row's histogram, each timed call weighing as many calls as it stands for, and gives the
+// stratum its moments at the bucket middles.
+static void add_weighted(double *histogram, const struct pf_row *row, struct pf_stratum *stratum) {
     const struct pf_detail *detail = row->detail;
     uint64_t others = row->calls - row->timed.certain;
     double weight = row->timed.sampled ? (double)others / (double)row->timed.sampled : 0;
-    double sumcube = 0;
     for (unsigned octave = 0; octave < PF_HIST_OCTAVES; octave++) {
         const uint32_t *counts = octave_of(detail, octave);
         for (unsigned i = 0; counts != NULL && i < PF_HIST_SUB; i++) {
             double middle = pf_hist_middle(octave * PF_HIST_SUB + i);
             histogram[octave * PF_HIST_SUB + i] += counts[i] * weight;
-            sumcube += counts[i] * middle * middle * middle;
+            stratum->mid_sum += counts[i] * middle;
+            stratum->mid_sumsq += counts[i] * middle * middle;
+            stratum->sumcube += counts[i] * middle * middle * middle;
         }
     }
     if (row->timed.certain) {
         uint64_t mean = row->timed.certain_ns / row->timed.certain;
         histogram[pf_hist_bucket(mean)] += (double)row->timed.certain;
     }
-    *ret_sumcube = sumcube;
 }
 
 static void read_histogram(struct pf_stats *stats, const double *histogram) {
@@ -198,7 +200,7 @@ static void add_up(struct pf_stats *stats, const struct pf_row *rows, size_t cou
                                      .sumsq = row->timed.sumsq_ns2,
                                      .max_ns = row->timed.max_ns};
         if (row->detail != NULL) {
-            add_weighted(histogram, row, &stratum.sumcube);
+            add_weighted(histogram, row, &stratum);
         }
         if (!pf_calls[row->call].never_timed) {
             pf_estimator_add(&estimator, &stratum);

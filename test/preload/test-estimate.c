@@ -9,112 +9,192 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static uint64_t state = 88172645463325252ull;
+static uint64_t state;
+static double spare;
+static bool has_spare;
 
 static double uniform(void) { return ((double)(pf_random(&state) >> 11) + 0.5) * 0x1p-53; }
 
+// Two at a time (Marsaglia's polar method): most of this test's time is spent here.
 static double normal(void) {
-    return sqrt(-2 * log(uniform())) * cos(6.283185307179586 * uniform());
+    if (has_spare) {
+        has_spare = false;
+        return spare;
+    }
+    double x, y, square;
+    do {
+        x = 2 * uniform() - 1;
+        y = 2 * uniform() - 1;
+        square = x * x + y * y;
+    } while (square >= 1 || square == 0);
+    double scale = sqrt(-2 * pf_ln(square) / square);
+    spare = y * scale;
+    has_spare = true;
+    return x * scale;
 }
 
 static double fixed(void) { return 1000; }
-static double exponential(void) { return -1000 * log(uniform()); }
+static double narrow(void) { return 1000 + 10 * normal(); }
+static double exponential(void) { return -1000 * pf_ln(uniform()); }
 static double lognormal_1(void) { return 1000 * exp(normal()); }
 static double lognormal_15(void) { return 1000 * exp(1.5 * normal()); }
-static double pareto_25(void) { return 1000 * pow(uniform(), -1 / 2.5); }
-static double pareto_15(void) { return 1000 * pow(uniform(), -1 / 1.5); }
+static double pareto_25(void) { return 1000 * exp(pf_ln(uniform()) / -2.5); }
+static double pareto_15(void) { return 1000 * exp(pf_ln(uniform()) / -1.5); }
 static double two_modes(void) { return uniform() < 0.02 ? 100000 : 1000; }
+static double flushes(void) { return two_modes() * exp(0.4 * normal()); }
+
+struct situation {
+    unsigned strata;
+    double calls;
+    double rate;
+    double most_refused; // share of runs that may end without an interval
+};
+
+// 10 and 100 timed calls on average are refused, always or nearly so.
+static const struct situation situations[] = {
+    {1, 1000, 0.01, 1},      {1, 10000, 0.01, 1},      {1, 20000, 0.01, 0.001},
+    {8, 20000, 0.01, 0.001}, {50, 20000, 0.01, 0.001}, {50, 100000, 0.01, 0},
+    {1, 1000, 0.1, 1},       {1, 2000, 0.1, 0.001},    {8, 2000, 0.1, 0.001},
+    {50, 2000, 0.1, 0.001},  {8, 10000, 0.1, 0},       {50, 100000, 0.1, 0},
+    {8, 1000, 0.5, 0},       {8, 1000, 0.95, 0},
+};
+#define SITUATIONS (sizeof situations / sizeof *situations)
+
+static const struct law {
+    const char *name;
+    double (*draw)(void);
+} laws[] = {
+    {"fixed", fixed},
+    {"normal, 1 % wide", narrow},
+    {"exponential", exponential},
+    {"log-normal 1", lognormal_1},
+    {"log-normal 1.5", lognormal_15},
+    {"Pareto 2.5", pareto_25},
+    {"Pareto 1.5", pareto_15},
+    {"2 % are 100 times slower", two_modes},
+    {"the same, log-normal 0.4", flushes},
+};
+#define LAWS (sizeof laws / sizeof *laws)
 
 struct outcome {
     unsigned runs;
     unsigned printed;
     unsigned covered;
     unsigned disordered;
+    double width; // sum over printed runs, in parts of the truth
 };
 
-// `strata` sites of Zipf sizes, each with its own scale; the first call of each is timed with
-// certainty, the others by geometric skipping, exactly as the probe does it.
-static struct outcome simulate(double (*law)(void), unsigned strata, double calls, double rate,
-                               unsigned runs) {
+// One call site of n calls: the first is timed with certainty, the others by geometric skipping,
+// exactly as the probe does it.  Returns what all calls took.
+static double fill(struct pf_stratum *stratum, double (*draw)(void), double rate, uint64_t n,
+                   double scale) {
+    double factor = pf_skip_factor(rate);
+    double truth = 0;
+    int32_t skip = 0;
+    *stratum = (struct pf_stratum){.calls = n - 1, .certain_calls = 1};
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t ns = (uint64_t)(draw() * scale);
+        truth += (double)ns;
+        if (i > 0 && skip-- > 0) {
+            continue;
+        }
+        stratum->max_ns = ns > stratum->max_ns ? ns : stratum->max_ns;
+        skip = pf_skip_draw(factor, &state);
+        if (i == 0) {
+            stratum->certain_ns = ns;
+            continue;
+        }
+        double middle = pf_hist_middle(pf_hist_bucket(ns));
+        stratum->sampled++;
+        stratum->sum_ns += ns;
+        stratum->sumsq += (double)ns * (double)ns;
+        stratum->mid_sum += middle;
+        stratum->mid_sumsq += middle * middle;
+        stratum->sumcube += middle * middle * middle;
+    }
+    return truth;
+}
+
+// Sites of Zipf sizes; each has its own scale, but for the laws that are there for having no spread.
+static struct outcome simulate(const struct law *law, const struct situation *at, unsigned runs) {
     struct outcome outcome = {.runs = runs};
     double harmonic = 0;
-    for (unsigned s = 0; s < strata; s++) {
+    for (unsigned s = 0; s < at->strata; s++) {
         harmonic += 1.0 / (s + 1);
     }
-    double factor = pf_skip_factor(rate);
+    bool same_scale = law->draw == fixed || law->draw == narrow;
+    state = 88172645463325252ull;
+    has_spare = false;
     for (unsigned run = 0; run < runs; run++) {
         struct pf_estimator estimator;
         struct pf_estimate estimate;
         double truth = 0;
-        pf_estimator_init(&estimator, rate);
-        for (unsigned s = 0; s < strata; s++) {
-            uint64_t n = (uint64_t)(calls / harmonic / (s + 1)) + 1;
-            struct pf_stratum stratum = {.calls = n - 1, .certain_calls = 1};
-            int32_t skip = 0;
-            for (uint64_t i = 0; i < n; i++) {
-                uint64_t ns = (uint64_t)(law() * (1 + s % 5));
-                truth += (double)ns;
-                if (i == 0) {
-                    stratum.certain_ns = ns;
-                    skip = pf_skip_draw(factor, &state);
-                } else if (skip-- == 0) {
-                    double middle = pf_hist_middle(pf_hist_bucket(ns));
-                    stratum.sampled++;
-                    stratum.sum_ns += ns;
-                    stratum.sumsq += (double)ns * (double)ns;
-                    stratum.sumcube += middle * middle * middle;
-                    skip = pf_skip_draw(factor, &state);
-                }
-            }
+        pf_estimator_init(&estimator, at->rate);
+        for (unsigned s = 0; s < at->strata; s++) {
+            struct pf_stratum stratum;
+            uint64_t n = (uint64_t)(at->calls / harmonic / (s + 1)) + 1;
+            truth += fill(&stratum, law->draw, at->rate, n, same_scale ? 1 : 1 + s % 5);
             pf_estimator_add(&estimator, &stratum);
         }
         pf_estimator_finish(&estimator, &estimate);
         if (estimate.kind == PF_ESTIMATE_INTERVAL || estimate.kind == PF_ESTIMATE_EXACT) {
             outcome.printed++;
-            outcome.covered += estimate.low_ns <= truth && truth <= estimate.high_ns;
+            // Doubles: a fixed latency is exact to rounding.
+            double slack = 1e-9 * truth;
+            outcome.covered +=
+                estimate.low_ns <= truth + slack && truth <= estimate.high_ns + slack;
             outcome.disordered +=
                 !(estimate.low_ns <= estimate.total_ns && estimate.total_ns <= estimate.high_ns);
+            outcome.width += (estimate.high_ns - estimate.low_ns) / truth;
         }
     }
     return outcome;
 }
 
-static const struct {
-    const char *name;
-    double (*law)(void);
-    unsigned strata;
-    double calls;
-    double rate;
-    double most_refused; // share of runs
-} cases[] = {
-#include "estimate-cases.h"
-};
-
-static void check_case(size_t i, unsigned runs, bool print) {
-    struct outcome o = simulate(cases[i].law, cases[i].strata, cases[i].calls, cases[i].rate, runs);
-    double refused = 1 - (double)o.printed / o.runs;
-    double covered = o.printed ? 100.0 * o.covered / o.printed : 0;
-    if (print) {
-        printf("| %s | %u | %.0f | %g | %.1f | %.1f |\n", cases[i].name, cases[i].strata,
-               cases[i].calls, cases[i].rate, covered, 100 * refused);
-        return;
-    }
-    ck_assert_uint_eq(o.disordered, 0);
-    ck_assert_msg(refused <= cases[i].most_refused, "%s, %u strata: %.3f refused", cases[i].name,
-                  cases[i].strata, refused);
-    // 95 % +- 3, and one standard deviation of these runs; a fixed latency is always covered.
-    double noise = 300 * sqrt(0.95 * 0.05 / o.printed);
-    // Without a variance (Pareto 1.5) no interval can promise its 95 %; it must come near.
-    ck_assert_msg(covered >= (cases[i].law == pareto_15 ? 88 : 92) - noise / 3,
-                  "%s, %u strata: covers %.1f %%", cases[i].name, cases[i].strata, covered);
-    if (cases[i].law != fixed) {
-        ck_assert_msg(covered <= 98 + noise / 3, "%s, %u strata: covers %.1f %%", cases[i].name,
-                      cases[i].strata, covered);
-    }
+// At most as many runs as take about a seventh of a second.
+static unsigned affordable(double calls) {
+    double runs = 6e6 / calls;
+    return runs > 2000 ? 2000 : runs < 100 ? 100 : (unsigned)runs;
 }
 
-START_TEST(the_interval_covers_the_truth) { check_case((size_t)_i, 600, false); }
+START_TEST(the_interval_covers_the_truth) {
+    const struct law *law = &laws[(size_t)_i / SITUATIONS];
+    const struct situation *at = &situations[(size_t)_i % SITUATIONS];
+    struct outcome o = simulate(law, at, affordable(at->calls));
+    double refused = 1 - (double)o.printed / o.runs;
+    ck_assert_uint_eq(o.disordered, 0);
+    ck_assert_msg(refused <= at->most_refused, "%s, %u strata, %.0f calls at %g: %.3f refused",
+                  law->name, at->strata, at->calls, at->rate, refused);
+    ck_assert(law->draw != fixed || (o.covered == o.printed && o.width <= 1e-6 * o.printed));
+    if (law->draw == fixed || o.printed < 50) {
+        return;
+    }
+    // 95 +- 3, give or take one standard deviation of these runs.
+    double covered = 100.0 * o.covered / o.printed;
+    double noise = 100 * sqrt(0.95 * 0.05 / o.printed);
+    // With 95 % timed about one slow call is among the untimed: that comes in whole numbers, and no
+    // interval can hold just 95 % of them.
+    double most = at->rate > 0.9 ? 99 : 98;
+    ck_assert_msg(covered >= 92 - noise && covered <= most + noise,
+                  "%s, %u strata, %.0f calls at %g: covers %.1f %%", law->name, at->strata,
+                  at->calls, at->rate, covered);
+}
 END_TEST
+
+static void print_table(unsigned runs) {
+    for (size_t i = 0; i < LAWS * SITUATIONS; i++) {
+        const struct law *law = &laws[i / SITUATIONS];
+        const struct situation *at = &situations[i % SITUATIONS];
+        struct outcome o = simulate(law, at, runs);
+        printf("| %s | %u | %.0f | %g | ", law->name, at->strata, at->calls, at->rate);
+        if (o.printed >= 50) {
+            printf("%.1f | %.1f", 100.0 * o.covered / o.printed, 100 * o.width / o.printed);
+        } else {
+            printf("- | -");
+        }
+        printf(" | %.1f |\n", 100 - 100.0 * o.printed / o.runs);
+    }
+}
 
 START_TEST(every_call_timed_is_exact) {
     struct pf_estimator estimator;
@@ -143,33 +223,96 @@ START_TEST(nothing_timed_is_no_estimate) {
 }
 END_TEST
 
-START_TEST(one_slow_call_among_many_is_too_wild) {
+// 199 calls of 1 us and one of 50 ms: the lower limit may not be below what was seen, the upper one
+// must leave room for many more such calls.
+START_TEST(one_slow_call_makes_a_wide_interval) {
     struct pf_estimator estimator;
     struct pf_estimate estimate;
     pf_estimator_init(&estimator, 0.01);
-    struct pf_stratum stratum = {.calls = 10000, .sampled = 100, .sum_ns = 99 * 1000 + 50000000};
-    stratum.sumsq = 99e6 + 2.5e15;
-    stratum.sumcube = 99e9 + 1.25e23;
+    struct pf_stratum stratum = {.calls = 20000, .sampled = 200, .sum_ns = 199 * 1000 + 50000000};
+    stratum.max_ns = 50000000;
+    stratum.sumsq = 199e6 + 2.5e15;
+    stratum.sumcube = 199e9 + 1.25e23;
     pf_estimator_add(&estimator, &stratum);
     pf_estimator_finish(&estimator, &estimate);
-    ck_assert_int_eq(estimate.kind, PF_ESTIMATE_TOO_WILD);
+    ck_assert_int_eq(estimate.kind, PF_ESTIMATE_INTERVAL);
+    ck_assert(estimate.low_ns == (double)stratum.sum_ns);
+    ck_assert(estimate.high_ns > 5 * estimate.total_ns);
+}
+END_TEST
+
+static void check_sane(const struct pf_estimator *estimator, enum pf_estimate_kind kind) {
+    struct pf_estimate estimate;
+    pf_estimator_finish(estimator, &estimate);
+    ck_assert_int_eq(estimate.kind, kind);
+    ck_assert(isfinite(estimate.total_ns) && isfinite(estimate.low_ns));
+    ck_assert(isfinite(estimate.high_ns) && estimate.low_ns >= 0);
+    if (kind == PF_ESTIMATE_INTERVAL || kind == PF_ESTIMATE_EXACT) {
+        ck_assert(estimate.low_ns <= estimate.total_ns && estimate.total_ns <= estimate.high_ns);
+    }
+}
+
+START_TEST(odd_input_gives_numbers) {
+    struct pf_estimator e;
+    // Rate 0: counted only.
+    pf_estimator_init(&e, 0);
+    pf_estimator_add(&e, &(struct pf_stratum){.calls = UINT64_MAX});
+    check_sane(&e, PF_ESTIMATE_NONE);
+    // Every call but one timed: a signal handler interrupted our recording.
+    pf_estimator_init(&e, 1);
+    struct pf_stratum all_but_one = {.calls = 100, .sampled = 99, .sum_ns = 990, .max_ns = 10};
+    all_but_one.sumsq = 9900;
+    pf_estimator_add(&e, &all_but_one);
+    check_sane(&e, PF_ESTIMATE_INTERVAL);
+    // A reader of a live segment may see more timed calls than calls, and sums that do not fit.
+    pf_estimator_init(&e, 0.01);
+    pf_estimator_add(&e, &(struct pf_stratum){.calls = 3, .sampled = 5, .sum_ns = 50});
+    check_sane(&e, PF_ESTIMATE_EXACT);
+    struct pf_stratum torn = {.calls = 100000, .sampled = 1000, .sum_ns = 1000000};
+    pf_estimator_add(&e, &torn);
+    check_sane(&e, PF_ESTIMATE_INTERVAL);
+    torn.sumsq = 1e40;
+    torn.sumcube = -1e60;
+    pf_estimator_add(&e, &torn);
+    check_sane(&e, PF_ESTIMATE_INTERVAL);
+    torn.sampled = 0;
+    pf_estimator_add(&e, &torn);
+    check_sane(&e, PF_ESTIMATE_TOO_FEW);
+}
+END_TEST
+
+// 1,000 sites of one further call each, of which none happened to be timed, are a tenth of all calls,
+// and count as such.
+START_TEST(a_small_remainder_is_not_forgotten) {
+    struct pf_estimator e;
+    struct pf_estimate estimate;
+    pf_estimator_init(&e, 0.02);
+    for (unsigned i = 0; i < 1000; i++) {
+        pf_estimator_add(&e, &(struct pf_stratum){.calls = 1});
+    }
+    struct pf_stratum big = {.calls = 9000, .sampled = 180, .sum_ns = 18000, .max_ns = 100};
+    big.sumsq = 1800000;
+    pf_estimator_add(&e, &big);
+    pf_estimator_finish(&e, &estimate);
+    ck_assert_int_eq(estimate.kind, PF_ESTIMATE_INTERVAL);
+    ck_assert(fabs(estimate.total_ns - 10000 * 100.0) < 1e-6);
 }
 END_TEST
 
 int main(int argc, char **argv) {
     if (argc > 1) { // the table of docs/sampling.md
-        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-            check_case(i, (unsigned)atoi(argv[1]), true);
-        }
+        print_table((unsigned)atoi(argv[1]));
         return 0;
     }
     Suite *suite = suite_create("estimate");
     TCase *tests = tcase_create("estimate");
     tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, the_interval_covers_the_truth, 0, sizeof cases / sizeof *cases);
+    tcase_add_loop_test(tests, the_interval_covers_the_truth, 0, LAWS * SITUATIONS);
     tcase_add_test(tests, every_call_timed_is_exact);
     tcase_add_test(tests, nothing_timed_is_no_estimate);
-    tcase_add_test(tests, one_slow_call_among_many_is_too_wild);
+    tcase_add_test(tests, one_slow_call_makes_a_wide_interval);
+    tcase_add_test(tests, odd_input_gives_numbers);
+    tcase_add_test(tests, a_small_remainder_is_not_forgotten);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
