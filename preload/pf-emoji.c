@@ -84,8 +84,29 @@ static size_t decode(const unsigned char *text, size_t left, uint32_t *ret_point
     return need;
 }
 
+// Has one of the bytes its high bit set?  Two loads that overlap do for any length of n to 2n.
+static bool any_high(const unsigned char *text, size_t length) {
+    uint64_t a = 0;
+    uint64_t b = 0;
+    if (length >= 8) {
+        __builtin_memcpy(&a, text, 8);
+        __builtin_memcpy(&b, text + length - 8, 8);
+    } else if (length >= 4) {
+        __builtin_memcpy(&a, text, 4);
+        __builtin_memcpy(&b, text + length - 4, 4);
+    } else {
+        for (size_t i = 0; i < length; i++) {
+            a |= text[i];
+        }
+    }
+    return ((a | b) & 0x8080808080808080u) != 0;
+}
+
 bool pf_has_emoji(const char *text, size_t length) {
     const unsigned char *bytes = (const unsigned char *)text;
+    if (length <= 16 && !any_high(bytes, length)) {
+        return false; // most messages: ASCII and short
+    }
     size_t at = 0;
     uint32_t before = 0;
     while (at < length) {
