@@ -37,6 +37,7 @@ def build(folder):
     out = {}
     for name, source, more in (("libnull.so", "null.c", ["-fPIC", "-shared"]),
                                ("libempty.so", "empty.c", ["-fPIC", "-shared"]),
+                               ("libclocks.so", "clocks.c", ["-fPIC", "-shared"]),
                                ("loop", "loop.c", ["-pthread", "-Wl,-z,lazy"])):
         out[name] = os.path.join(folder, name)
         subprocess.run(cc + flags + more + ["-o", out[name], os.path.join(HERE, source)],
