@@ -245,6 +245,9 @@ PF_EXPORT int prctl(int option, ...) {
     unsigned long c = va_arg(ap, unsigned long);
     unsigned long d = va_arg(ap, unsigned long);
     va_end(ap);
+    if (PF_IS_EARLY()) {
+        return pf_early_prctl(option, a, b, c, d);
+    }
     if (PF_UNLIKELY(option == PR_SET_SECCOMP)) {
         pf_shut();
     }
@@ -299,6 +302,9 @@ PF_EXPORT long syscall(long number, ...) {
     long e = va_arg(ap, long);
     long f = va_arg(ap, long);
     va_end(ap);
+    if (PF_IS_EARLY()) {
+        return pf_early_syscall(number, a, b, c, d, e, f);
+    }
     int fd = output_descriptor(number, a, b, c);
     if (PF_LIKELY(fd == -2)) {
         if (pf_mode == PF_MODE_ON) {

@@ -61,6 +61,14 @@ void pf_lose(enum pf_lost reason) {
     count(&pf_process.early_lost[reason], home, 1);
 }
 
+PF_COLD bool pf_is_early(void) {
+    if (pf_relocated()) {
+        return false;
+    }
+    pf_lose(PF_LOST_EARLY);
+    return true;
+}
+
 static struct pf_entry *spill(uint64_t key, enum pf_lost reason) {
     unsigned call = (unsigned)(key >> PF_KEY_CALL_SHIFT) & 0xff;
     size_t home = offsetof(struct pf_segment, spill) + call * sizeof(struct pf_spill);

@@ -59,8 +59,13 @@ PF_INLINE unsigned pf_fd_class(int fd) {
     return (unsigned)fd < PF_FD_MANY ? (unsigned)fd : fd < 0 ? PF_FD_NONE : PF_FD_MANY;
 }
 
-// Not enabled: jump through before anything is saved, so that a wrapper costs two loads and a jump.
-#define PF_IS_OFF() (pf_thread.slot == NULL && PF_LIKELY(pf_mode == PF_MODE_OFF))
+// Before anything is saved: not enabled, jump through, so that a wrapper costs a load and a jump.
+// (pf_mode, unlike pf_thread, can be read before the loader has relocated us.)
+#define PF_IS_OFF() PF_LIKELY(pf_mode == PF_MODE_OFF)
+#define PF_IS_EARLY() (PF_UNLIKELY(pf_mode == PF_MODE_NEW) && pf_is_early())
+
+// True when we are not relocated yet, and then counts the call that passes.
+bool pf_is_early(void);
 
 PF_INLINE struct pf_entry *pf_enter(enum pf_call call, int fd, void *site) {
     struct pf_slot *slot = pf_thread.slot;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the next definitions, and makes our own system calls without touching errno.
 #include "pf-real.h"
+#include "pf-image.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +13,40 @@ void *pf_next(const char *name) {
     int saved = errno;
     void *found = dlsym(RTLD_NEXT, name);
     errno = saved;
+    return found;
+}
+
+// Holds its own address, but the one it was linked at until the loader has relocated us.
+static void *volatile here = (void *)&here;
+
+bool pf_relocated(void) { return here == (void *)&here; }
+
+// Before that we cannot call libc by name; but the loader has a list of what is loaded, and has
+// relocated what comes after us.
+void *pf_next_unrelocated(const char *name) {
+    // Another name, because <link.h> declares it as if another image had it.
+    extern const ElfW(Dyn) own[] __asm__("_DYNAMIC") __attribute__((visibility("hidden")));
+    ElfW(auxv_t) auxv[64];
+    long size = pf_sys_slurp("/proc/self/auxv", (char *)auxv, sizeof auxv);
+    const void *loader = NULL;
+    for (long i = 0; i < size / (long)sizeof *auxv; i++) {
+        if (auxv[i].a_type == AT_BASE) {
+            loader = (const void *)auxv[i].a_un.a_val;
+        }
+    }
+    const struct r_debug *debug =
+        loader != NULL ? pf_image_symbol(pf_image_at(loader), "_r_debug") : NULL;
+    const struct link_map *map = debug != NULL ? debug->r_map : NULL;
+    while (map != NULL && map->l_ld != own) {
+        map = map->l_next;
+    }
+    void *found = NULL;
+    while (map != NULL && found == NULL) {
+        map = map->l_next;
+        if (map != NULL) {
+            found = pf_image_symbol((struct pf_image){map->l_addr, map->l_ld}, name);
+        }
+    }
     return found;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real functions behind ours, and the system calls that we make ourselves.
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -9,6 +10,11 @@
 // The next definition of a name after our library; NULL when there is none.  May take the loader's
 // lock and may allocate, so signal-safe functions are resolved early (pf_resolve_early).
 void *pf_next(const char *name);
+
+// An IFUNC resolver of another library can call us before the loader has relocated us, and then only
+// what needs no relocation works: no libc, no errno, no thread variables.
+bool pf_relocated(void);
+void *pf_next_unrelocated(const char *name);
 
 // Resolves the rows that POSIX calls async-signal-safe; pf_resolve_hooks those wrapped by hand.
 void pf_resolve_early(void);

@@ -31,6 +31,7 @@ enum pf_lost {
     PF_LOST_REENTRY, // counted per function only: a signal handler or another thread came in between
     PF_LOST_CHILD,   // not counted: a vfork or CLONE_VM child shares our memory
     PF_LOST_CLOCK,   // counted, due, not timed: a signal handler interrupted our own recording
+    PF_LOST_EARLY,   // not counted: before the loader had relocated the library
     PF_LOST_COUNT
 };
 

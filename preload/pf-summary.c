@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdio_ext.h>
 
-const char *const pf_lost_names[PF_LOST_COUNT] = {"memory", "reentry", "child", "clock"};
+const char *const pf_lost_names[PF_LOST_COUNT] = {"memory", "reentry", "child", "clock", "early"};
 const char *const pf_kind_names[PF_KIND_COUNT] = {"other", "file",   "pipe",  "socket",
                                                   "tty",   "device", "memory"};
 

@@ -180,6 +180,10 @@ PF_INLINE void note_text(struct pf_detail *detail, bool emoji, unsigned fields) 
 #define RUN_void(call)                                                                             \
     const int result = 0;                                                                          \
     call;
+#define RUN_noreturn(call)                                                                         \
+    call;                                                                                          \
+    __builtin_unreachable();
+#define RETURN_noreturn
 #define RETURN_int return result;
 #define RETURN_size_t return result;
 #define RETURN_ssize_t return result;
@@ -249,6 +253,9 @@ typedef void noreturn;
         if (PF_IS_OFF()) {                                                                         \
             return pf_real_##name args;                                                            \
         }                                                                                          \
+        if (PF_IS_EARLY()) {                                                                       \
+            return pf_early_##name args;                                                           \
+        }                                                                                          \
         return on_##name args;                                                                     \
     }
 #define WRAP_noreturn(name, ret, params, args, family, bytes, fd, text)                            \
@@ -276,6 +283,9 @@ typedef void noreturn;
     PF_EXPORT TYPE_##ret name params {                                                             \
         va_list ap;                                                                                \
         va_start(ap, last);                                                                        \
+        if (PF_IS_EARLY()) {                                                                       \
+            RUN_##ret(pf_early_##vname vargs) RETURN_##ret                                         \
+        }                                                                                          \
         BODY_##ret(name, ret, pf_real_##vname vargs, family, bytes, fd, text)                      \
     }
 #define PF_TAIL(name, family, why)

@@ -23,6 +23,13 @@
         }                                                                                          \
         __atomic_store_n(&pf_real_##name, next, __ATOMIC_RELAXED);                                 \
         return next args;                                                                          \
+    }                                                                                              \
+    __attribute__((unused)) static PF_COLD ret pf_early_##name params {                            \
+        ret(*next) params = (ret(*) params)pf_next_unrelocated(#name);                             \
+        if (next == NULL) {                                                                        \
+            return PF_ABSENT_##ret;                                                                \
+        }                                                                                          \
+        return next args;                                                                          \
     }
 #define PF_ABSENT_int -1
 #define PF_ABSENT_long -1
