@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#define TEXT_SIZE (1u << 20)
+#define MOST_TEXT (1u << 20)
 
 extern char *program_invocation_short_name;
 
@@ -97,6 +97,18 @@ static void write_all(int fd, const char *text, size_t size) {
     }
 }
 
+void *pf_map_scratch(size_t *ret_size) {
+    // Less and less, because RLIMIT_AS may be tight.
+    for (*ret_size = MOST_TEXT + pf_summary_need(); *ret_size >= PF_SUMMARY_LEAST; *ret_size /= 2) {
+        void *scratch = pf_sys_map(*ret_size, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+        if (scratch != NULL) {
+            return scratch;
+        }
+    }
+    return NULL;
+}
+
 static void write_summary(const char *how, int status) {
     const struct pf_setting *setting = pf_process.config.setting;
     const char *output = setting[PF_VAR_OUTPUT].text;
@@ -105,18 +117,14 @@ static void write_summary(const char *how, int status) {
         (to_stderr && (pf_process.said || !stderr_is_ours()))) {
         return;
     }
-    size_t size = PF_SUMMARY_SCRATCH;
-    char *scratch = pf_process.scratch;
-    if (scratch == NULL && !pf_process.shut) {
-        scratch = pf_sys_map(size, PROT_READ | PROT_WRITE,
-                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
-    }
+    size_t size = pf_process.scratch_size;
+    char *scratch = pf_process.shut ? pf_process.scratch : pf_map_scratch(&size);
     if (scratch == NULL) {
         return;
     }
-    struct pf_out out = {.text = scratch, .size = TEXT_SIZE};
-    struct pf_summary *summary =
-        pf_summary_make(scratch + TEXT_SIZE, size - TEXT_SIZE, how, status);
+    size_t room = size / 3 < MOST_TEXT ? size / 3 : MOST_TEXT;
+    struct pf_out out = {.text = scratch, .size = room};
+    struct pf_summary *summary = pf_summary_make(scratch + room, size - room, how, status);
     if (summary != NULL && summary->messages.calls != 0) {
         if (setting[PF_VAR_FORMAT].number == 0) {
             pf_summary_text(&out, summary);
@@ -133,7 +141,7 @@ static void write_summary(const char *how, int status) {
         }
     }
     pf_symbol_end();
-    if (pf_process.scratch == NULL) {
+    if (!pf_process.shut) {
         pf_sys_unmap(scratch, size);
     }
 }

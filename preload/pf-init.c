@@ -217,7 +217,6 @@ void pf_shut(void) {
     if (pf_process.segment != NULL && pf_thread.slot == NULL && pf_thread.inside == 0) {
         pf_thread.slot = pf_slot_attach();
     }
-    pf_process.scratch = pf_sys_map(PF_SUMMARY_SCRATCH, PROT_READ | PROT_WRITE,
-                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+    pf_process.scratch = pf_map_scratch(&pf_process.scratch_size);
     pf_process.shut = true;
 }

@@ -11,13 +11,14 @@ struct pf_process {
     struct pf_segment *segment; // NULL until the first output call
     int making;                 // a thread is making the segment
     uint32_t pid;
-    bool shut;                // seccomp may be on: no system calls but write and exit
-    bool finished;            // the summary has been written
-    char written_path[256];   // the file that got a summary before an exec, in case that fails
-    uint64_t written_at;      // how long that file was before
-    uint64_t written_size;    // and how much was added
-    bool said;                // on stderr, before it was closed
-    void *scratch;            // for the summary, mapped before the door is shut
+    bool shut;              // seccomp may be on: no system calls but write and exit
+    bool finished;          // the summary has been written
+    char written_path[256]; // the file that got a summary before an exec, in case that fails
+    uint64_t written_at;    // how long that file was before
+    uint64_t written_size;  // and how much was added
+    bool said;              // on stderr, before it was closed
+    void *scratch;          // for the summary, mapped before the door is shut
+    size_t scratch_size;
     struct pf_segment *stale; // the parent's, to be unmapped when ours is made
     uint64_t stale_size;
     bool vm_children; // some clone shares our memory under another pid
@@ -56,6 +57,9 @@ void pf_before_clone(uint64_t flags);
 
 // A seccomp filter is about to be installed: from now on no system call of ours but write.
 void pf_shut(void);
+
+// Memory to make a summary in; NULL when there is none.
+void *pf_map_scratch(size_t *ret_size);
 
 // wchar of /proc/self/io, which holds that of finished threads and of children waited for, and of
 // the living threads alone; false when the kernel does not tell.

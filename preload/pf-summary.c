@@ -17,7 +17,16 @@ static bool is_messages(const struct pf_row *row) { return pf_is_message(row->ca
 
 static void add_row(struct pf_summary *summary, size_t room, const struct pf_slot *slot,
                     const struct pf_entry *entry) {
-    if (entry->key == 0 || summary->row_count == room) {
+    if (entry->key == 0) {
+        return;
+    }
+    if (summary->row_count == room) {
+        unsigned call = (unsigned)(entry->key >> PF_KEY_CALL_SHIFT) & 0xff;
+        if (call < PF_CALL_COUNT) {
+            summary->crowded[call].calls += __atomic_load_n(&entry->calls, __ATOMIC_RELAXED);
+            summary->crowded[call].bytes += __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED);
+            summary->segment->partial = 1;
+        }
         return;
     }
     struct pf_row *row = &summary->rows[summary->row_count];
@@ -66,8 +75,8 @@ static void add_slots(struct pf_summary *summary, size_t room) {
     }
 }
 
-static void add_spill(struct pf_summary *summary, size_t room, const struct pf_spill *spill) {
-    for (unsigned call = 0; call < PF_CALL_COUNT && summary->row_count < room; call++) {
+static void add_spill(struct pf_summary *summary, const struct pf_spill *spill) {
+    for (unsigned call = 0; call < PF_CALL_COUNT; call++) {
         if (spill[call].calls != 0 || spill[call].bytes != 0) {
             summary->rows[summary->row_count++] = (struct pf_row){
                 .calls = spill[call].calls,
@@ -460,6 +469,19 @@ static void *carve(char **at, const char *end, size_t size) {
     return piece;
 }
 
+// Each order keeps its own copy of the rows, because groups point into them.
+#define COPIES 5
+// Calls of a function without a site: of the segment, of before it, of what found no row.
+#define SPILLS 3
+
+size_t pf_summary_need(void) {
+    const struct pf_segment *segment = pf_process.segment;
+    uint64_t used = segment != NULL ? segment->used : 0;
+    size_t entries =
+        (size_t)(used + (256u << 10)) / sizeof(struct pf_entry); // and what may come yet
+    return PF_SUMMARY_LEAST + entries * COPIES * sizeof(struct pf_row);
+}
+
 struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, int status) {
     char *at = scratch;
     const char *end = at + size;
@@ -468,26 +490,31 @@ struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, 
     if (summary == NULL || practice == NULL) {
         return NULL;
     }
-    // Each order keeps its own copy of the rows, because groups point into them.
-    size_t room = (size_t)(end - at) / sizeof(struct pf_row) / 5;
-    struct pf_row *copies[4];
-    summary->rows = carve(&at, end, room * sizeof(struct pf_row));
+    struct pf_row *copies[COPIES - 1];
+    // Less what carve() may take to align each copy.
+    size_t room = (size_t)(end - at) / sizeof(struct pf_row) / COPIES;
+    if (room < (SPILLS + 1) * PF_CALL_COUNT) {
+        return NULL;
+    }
+    summary->rows = carve(&at, end, --room * sizeof(struct pf_row));
+    room -= SPILLS * PF_CALL_COUNT;
     summary->segment = pf_process.segment;
     summary->how = how;
     summary->status = status;
     summary->uptime_ns = (double)(pf_now() - pf_process.start_monotonic_ns);
     if (summary->segment != NULL) {
         add_slots(summary, room);
-        add_spill(summary, room, summary->segment->spill);
+        add_spill(summary, summary->segment->spill);
         take_slowest(summary);
     }
-    add_spill(summary, room, pf_process.early);
+    add_spill(summary, pf_process.early);
+    add_spill(summary, summary->crowded);
     for (unsigned i = 0; i < PF_LOST_COUNT; i++) {
         summary->lost[i] =
             pf_process.early_lost[i] + (summary->segment != NULL ? summary->segment->lost[i] : 0);
     }
     size_t messages = 0;
-    for (unsigned order = 0; order < 4; order++) {
+    for (unsigned order = 0; order < COPIES - 1; order++) {
         copies[order] = carve(&at, end, summary->row_count * sizeof(struct pf_row));
         if (copies[order] == NULL) {
             return NULL;

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define PF_SUMMARY_SCRATCH (8u << 20) // address space; only what is used has memory
+// Memory for the rest, and to make a summary with less than every site on its own.
+#define PF_SUMMARY_LEAST (1536u << 10)
 
 #define PF_SHAPE_COLUMNS 12 // of the little histogram, a factor of 4 each, from 16 ns on
 
@@ -71,6 +72,7 @@ struct pf_summary {
     double uptime_ns;
     struct pf_row *rows;
     size_t row_count;
+    struct pf_spill crowded[PF_CALL_COUNT]; // of entries that found no row
     struct pf_stats messages;
     struct pf_stats flushes;
     struct pf_group functions[PF_CALL_COUNT];
@@ -95,8 +97,13 @@ struct pf_summary {
 extern const char *const pf_lost_names[PF_LOST_COUNT];
 extern const char *const pf_kind_names[PF_KIND_COUNT];
 
+// How much address space a summary takes at most; only what is used of it has memory.
+size_t pf_summary_need(void);
+
 // Adds everything up into memory at `scratch`; NULL when it does not fit.  Reads the segment while
-// other threads may go on writing: every row is a snapshot of its own.
+// other threads may go on writing: every row is a snapshot of its own.  Where there is less memory
+// than pf_summary_need(), sites that find no room are added to their function, and the summary is
+// partial.
 struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, int status);
 
 void pf_summary_text(struct pf_out *out, const struct pf_summary *summary);

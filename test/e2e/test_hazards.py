@@ -1,0 +1,446 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# What such a library must survive: the rows of docs/hazards.md that the other test files do not show.
+import ctypes.util
+import os
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import pfharness as pf
+
+NOBODY, SOMEBODY = 65534, 65533
+ROOT = os.geteuid() == 0
+
+
+def in_own_mounts(script):
+    """A command that runs a shell script in a mount namespace of its own."""
+    return ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", script]
+
+
+class Hazard(pf.Case):
+    def both(self, argv, rates=("1.0", "0.01"), extra=None, **settings):
+        """Bare and at each rate; all must look the same.  The last profiled run."""
+        bare = pf.execute(argv, profiled=False, extra=extra)
+        for rate in rates:
+            run = pf.execute(argv, SAMPLE_RATE=rate, extra=extra, **settings)
+            self.assert_same(bare, run)
+            self.assertEqual(run.segments(), [], "a segment was left behind")
+        return bare, run
+
+    def exact(self, *arguments, **options):
+        """As both(), and the only summary's counts are the target's own."""
+        bare, run = self.both([pf.build("worlds"), *map(str, arguments)], **options)
+        self.assertEqual(bare.status, 0, bare.stderr[-300:])
+        one = self.check(run.only())
+        self.assert_truth(one, run.truth.functions(run.pid))
+        return run, one
+
+    def counted(self, run):
+        return pf.functions(self.check(run.only()))
+
+    def need_root(self):
+        if not ROOT:
+            self.skipTest("needs root")
+
+    def need_mounts(self):
+        self.need_root()
+        if subprocess.run(in_own_mounts("mount -t tmpfs none /mnt"), capture_output=True).returncode:
+            self.skipTest("needs mount namespaces, which this machine does not allow")
+
+
+class StartAndEnd(Hazard):
+    def test_called_before_the_loader_has_relocated_the_library(self):
+        pf.build("libearly")
+        for extra in ({}, {"LD_BIND_NOW": "1"}):
+            bare, run = self.both([pf.build("early")], extra=extra)
+            self.assertEqual(bare.status, 7)
+            self.assertIn(b"resolver 2", bare.stderr)
+            one = self.check(run.only())
+            self.assertEqual(pf.functions(one), {"write": 1, "printf": 1})
+            self.assertEqual(one["metrics"]["lost_count"]["early"], 2)
+
+    def test_other_preloaded_libraries_on_either_side(self):
+        names = ("jemalloc", "mimalloc", "tcmalloc_minimal", "eatmydata", "stdbuf", "faketime")
+        tried = 0
+        for name in names:
+            path = next((p for p in self.places(name) if os.path.exists(p)), None)
+            if path is None:
+                continue
+            tried += 1
+            for preload in ([path, pf.LIB], [pf.LIB, path]):
+                with self.subTest(name=name, preload=preload):
+                    argv = [pf.build("threads"), "mix", "4", "500"]
+                    run = pf.execute(argv, preload=preload, extra={"_STDBUF_O": "L"})
+                    self.assertEqual(run.status, 0, run.stderr[-300:])
+                    self.assert_truth(self.check(run.only()), run.truth.functions(run.pid))
+        if not tried:
+            self.skipTest("none of these libraries is installed: " + " ".join(names))
+
+    def places(self, name):
+        found = ctypes.util.find_library(name)
+        base = "/usr/lib/x86_64-linux-gnu/"
+        return [base + (found or "-"), base + f"lib{name}.so.1", base + f"{name}/lib{name}.so.1",
+                f"/usr/libexec/coreutils/lib{name}.so"]
+
+    def test_a_plugin_that_is_closed(self):
+        bare, run = self.both([pf.build("worlds"), "dlclose", pf.build("libplugin")])
+        self.assertEqual(bare.status, 0, bare.stderr)
+        self.assertEqual(self.counted(run), {"write": 30, "dprintf": 20})
+
+    def test_a_plugin_that_is_bound_past_us(self):
+        for mode in ("deepbind", "dlmopen"):
+            with self.subTest(mode=mode):
+                bare, run = self.both([pf.build("worlds"), mode, pf.build("libplugin")])
+                self.assertEqual(bare.status, 0, bare.stderr)
+                one = self.check(run.only())
+                self.assertEqual(pf.functions(one)["write"], 10)
+                self.assertEqual(set(pf.functions(one)), {"write"}, "the plugin's calls are not ours")
+                # They are bytes of the process all the same, and the summary owns up to it.
+                self.assertGreaterEqual(one["coverage"]["kernel_bytes"],
+                                        one["coverage"]["seen_bytes"] + 28)
+
+
+class Processes(Hazard):
+    def test_fork_in_a_handler(self):
+        _, run = self.both([pf.build("worlds"), "fork-in-handler"])
+        summaries = run.summaries()
+        self.assertEqual(len(summaries), 6)
+        for pid, (one,) in summaries.items():
+            self.assert_truth(self.check(one), run.truth.functions(pid))
+
+    def test_a_thousand_forks_in_a_row(self):
+        run = pf.execute([pf.build("worlds"), "fork-chain", "1000"], timeout=120)
+        self.assertEqual(run.status, 0, run.stderr[-300:])
+        summaries = run.summaries()
+        self.assertEqual(len(summaries), 1000)
+        for one, in summaries.values():
+            self.assertEqual(pf.functions(one), {"write": 1})
+        self.assertEqual(run.segments(), [])
+
+    def test_a_process_that_shares_our_memory(self):
+        bare, run = self.both([pf.build("worlds"), "vm-clone"])
+        self.assertEqual(bare.status, 0, bare.stderr)
+        one = self.check(run.only())
+        self.assertEqual(pf.functions(one), {"write": 15})
+        self.assertEqual(one["metrics"]["lost_count"]["child"], 10)
+
+    def test_the_first_process_of_a_namespace(self):
+        self.need_root()
+        bare = pf.execute([pf.build("worlds"), "first-of-namespace"], profiled=False)
+        if bare.status != 0:
+            self.skipTest("needs pid namespaces, which this machine does not allow")
+        # %p is the pid in the namespace: 1 in the child.
+        run = pf.execute([pf.build("worlds"), "first-of-namespace"])
+        self.assert_same(bare, run)
+        counts = sorted(pf.functions(one)["write"] for ones in run.summaries().values() for one in ones)
+        self.assertEqual(counts, [7, 10])
+
+    def test_two_lives_of_one_pid(self):
+        self.need_root()
+        if subprocess.run(["unshare", "--pid", "--fork", "true"], capture_output=True).returncode:
+            self.skipTest("needs pid namespaces, which this machine does not allow")
+        script = f'"{pf.build("worlds")}" talk; kill -9 $$'
+        run = pf.prepare()
+        for _ in range(2):
+            argv = ["unshare", "--pid", "--fork", "--kill-child", "/bin/sh", "-c", script]
+            pf.execute(argv, run=run, KEEP_SEGMENT="true")
+        kept = [pf.dump_segment(path) for path in run.segments()]
+        kept = [one for one in kept if one["process"]["program"] == "worlds"]
+        self.assertEqual(len(kept), 2)
+        self.assertEqual(len({one["process"]["pid"] for one in kept}), 1, "not the same pid")
+
+
+class Privileges(Hazard):
+    def test_a_set_user_id_program_is_left_alone(self):
+        self.need_mounts()
+        folder = pf.prepare().work
+        os.chmod(os.path.dirname(folder), 0o755)
+        os.chmod(folder, 0o777)
+        program = os.path.join(folder, "privileged")
+        shutil.copy("/usr/bin/printf", program)
+        os.chmod(program, 0o4755)
+        library = os.path.join(folder, "libpfprof.so")
+        shutil.copy(pf.LIB, library)
+        os.chmod(library, 0o4755)  # only so does the loader take it for a privileged program
+        place = "/usr/lib/x86_64-linux-gnu/libmemusage.so"
+        if not os.path.exists(place):
+            self.skipTest(f"needs a library to bind ours over: {place}")
+        out = os.path.join(folder, "summary")
+        # The mapping shows that the library was really loaded.
+        script = (f"mount --bind {library} {place}; exec setpriv --reuid {NOBODY} --regid {NOBODY} "
+                  f"--clear-groups env LD_PRELOAD=libmemusage.so PROVIDE_PROFILING_ENABLED=true "
+                  f"PROVIDE_PROFILING_OUTPUT={out} LD_DEBUG= %s")
+        for command, loaded in (("/usr/bin/printf hello", True), (f"{program} hello", False)):
+            done = subprocess.run(in_own_mounts(script % command), capture_output=True, text=True)
+            if "nosuid" in done.stderr:
+                self.skipTest("set-user-id programs are not honoured here")
+            self.assertEqual((done.returncode, done.stdout), (0, "hello"), done.stderr)
+            if loaded:
+                with open(out, encoding="utf-8") as summary:
+                    self.assertIn("pfprof", summary.read())
+                os.unlink(out)
+            else:
+                self.assertEqual(done.stderr, "")
+                self.assertFalse(os.path.exists(out), "listened to its caller's environment")
+
+    def test_another_user_can_neither_read_nor_steer(self):
+        self.need_root()
+        run, process = pf.start([pf.build("killme"), "1"])
+        try:
+            deadline = time.monotonic() + 20
+            while not run.segments() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            (path,) = run.segments()
+            os.chmod(run.folder, 0o755)
+            os.chmod(run.runtime, 0o755)
+            status = os.stat(path)
+            self.assertEqual(stat.S_IMODE(status.st_mode), 0o600)
+            self.assertEqual(stat.S_IMODE(os.stat(os.path.dirname(path)).st_mode), 0o700)
+            self.assertEqual(status.st_nlink, 1)
+            for flags in ("r", "r+", "a"):
+                code = (f"import os\nos.setresgid({NOBODY},{NOBODY},{NOBODY})\n"
+                        f"os.setresuid({NOBODY},{NOBODY},{NOBODY})\n"
+                        f"open({path!r}, {flags!r})")
+                done = subprocess.run(["/usr/bin/python3", "-c", code], capture_output=True, text=True)
+                self.assertIn("PermissionError", done.stderr, flags)
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+
+    def test_a_folder_or_link_that_somebody_else_put_in_the_way(self):
+        self.need_root()
+        shared = f"/dev/shm/pfprof-{SOMEBODY}"
+        if os.path.lexists(shared):
+            self.skipTest(f"{shared} is in use")
+        trap = pf.prepare().work
+        os.chmod(trap, 0o777)
+        os.chmod(os.path.dirname(trap), 0o755)
+        puts = (
+            lambda: os.symlink(trap, shared),
+            lambda: (os.mkdir(shared, 0o777), os.chmod(shared, 0o777)),  # root's
+            lambda: (os.mkdir(shared), os.chown(shared, SOMEBODY, SOMEBODY), os.chmod(shared, 0o770)),
+            lambda: open(shared, "w", encoding="ascii").close(),
+        )
+        for put in puts:
+            put()
+            try:
+                before = os.listdir(shared) if os.path.isdir(shared) else None
+                run, process = pf.start(
+                    ["setpriv", "--reuid", str(SOMEBODY), "--regid", str(SOMEBODY), "--clear-groups",
+                     pf.need("seq"), "5"], extra={"XDG_RUNTIME_DIR": None}, OUTPUT="stderr",
+                )
+                pf.finish(run, process)
+                self.assertEqual((run.status, run.stdout), (0, b"1\n2\n3\n4\n5\n"), run.stderr)
+                self.assertIn(b'"message_count":', run.stderr, "it goes on in private memory")
+                after = os.listdir(shared) if os.path.isdir(shared) else None
+                self.assertEqual(before, after, "wrote into somebody else's folder")
+                self.assertEqual(os.listdir(trap), [])
+            finally:
+                if os.path.isdir(shared) and not os.path.islink(shared):
+                    shutil.rmtree(shared)
+                else:
+                    os.unlink(shared)
+
+    def test_a_process_that_changes_its_user(self):
+        self.need_root()
+        for when in ("early", "late"):
+            with self.subTest(when=when):
+                bare = pf.execute([pf.build("worlds"), "setuid", when], profiled=False)
+                self.assertEqual(bare.status, 0, bare.stderr)
+                run = pf.execute([pf.build("worlds"), "setuid", when], OUTPUT="stderr")
+                self.assertEqual((run.status, run.stdout), (bare.status, bare.stdout))
+                count = 15 if when == "late" else 10
+                self.assertIn(b'"message_count":%d,' % count, run.stderr.replace(b" ", b""))
+
+    def test_a_process_that_changes_its_root(self):
+        self.need_root()
+        empty = pf.prepare().work
+        bare = pf.execute([pf.build("worlds"), "chroot", empty], profiled=False)
+        run = pf.execute([pf.build("worlds"), "chroot", empty], OUTPUT="stderr")
+        self.assertEqual((run.status, run.stdout), (bare.status, bare.stdout))
+        self.assertIn(b'"message_count":15,', run.stderr.replace(b" ", b""))
+        self.assertEqual(os.listdir(empty), [])
+
+
+class Limits(Hazard):
+    def limited(self, what, value, argv=None):
+        """The target under a limit, set after exec has found the libraries."""
+        script = f"ulimit -S {what} {value}; exec \"$0\" \"$@\""
+        return self.exact_command(["/bin/bash", "-c", script, *(argv or [pf.build("worlds"), "talk"])])
+
+    def exact_command(self, argv, **options):
+        bare = pf.execute(argv, profiled=False, **options)
+        self.assertEqual(bare.status, 0, bare.stderr[-300:])
+        run = pf.execute(argv, OUTPUT="stderr", **options)
+        self.assertEqual((run.status, run.stdout), (bare.status, bare.stdout), run.stderr[-300:])
+        return run
+
+    def test_file_size(self):
+        # RLIMIT_FSIZE holds for the segment too: SIGXFSZ must not reach the target through us.
+        run = self.limited("-f", 0)
+        self.assertIn(b'"message_count":100,', run.stderr.replace(b" ", b""))
+
+    def test_address_space(self):
+        for kilobytes in (16000, 40000):
+            run = self.limited("-v", kilobytes)
+            self.assertIn(b'"message_count":100,', run.stderr.replace(b" ", b""))
+
+    def test_open_files(self):
+        # The target's own truth file needs descriptor 3, and is closed again.
+        run = self.limited("-n", 4)
+        self.assertIn(b'"message_count":100,', run.stderr.replace(b" ", b""))
+
+    def test_full_and_missing_memory_file_systems(self):
+        self.need_mounts()
+        runtime = pf.prepare().runtime
+        talk = f'exec "{pf.build("worlds")}" talk'
+        # tmpfs rounds up to pages: 4 KiB cannot hold a segment.
+        for mount in (f"mount -t tmpfs -o size=4k none {runtime}; mount -t tmpfs -o size=4k none /dev/shm",
+                      f"mount -t tmpfs -o ro none {runtime}; mount -t tmpfs -o ro none /dev/shm"):
+            run, process = pf.start(
+                in_own_mounts("true"), profiled=False)
+            pf.finish(run, process)
+            # The account must stay reachable while /dev/shm is covered.
+            truth = os.path.join("/tmp", f"pf-truth-{os.getpid()}")
+            shutil.copy(run.truth_path, truth)
+            try:
+                script = (f"{mount}; export LD_PRELOAD={pf.LIB} PF_TRUTH={truth}; {talk}")
+                done = pf.execute(in_own_mounts(script), extra={
+                    "XDG_RUNTIME_DIR": runtime, "PROVIDE_PROFILING_ENABLED": "true",
+                    "PROVIDE_PROFILING_FORMAT": "json", "PROVIDE_PROFILING_SAMPLE_RATE": "1",
+                }, profiled=False, cwd="/")
+            finally:
+                os.unlink(truth)
+            self.assertEqual((done.status, done.stdout), (0, b"a line of words\n" * 100), done.stderr)
+            self.assertIn(b'"message_count":100,', done.stderr.replace(b" ", b""))
+
+    def test_ten_thousand_stale_segments(self):
+        run = pf.prepare()
+        folder = os.path.join(run.runtime, "pfprof")
+        os.mkdir(folder, 0o700)
+        for i in range(10000):
+            with open(os.path.join(folder, f"{i}-1.pfseg"), "wb"):
+                pass
+        pf.execute([pf.build("worlds"), "talk"], run=run)
+        self.assertEqual(self.counted(run), {"write": 100})
+        self.assertEqual(len(os.listdir(folder)), 10000)
+
+
+    def test_more_sites_than_most(self):
+        """20,000 call sites, with room for each in the summary and without."""
+        run = pf.prepare()
+        source, program = os.path.join(run.folder, "sites.c"), os.path.join(run.folder, "sites")
+        with open(source, "w", encoding="ascii") as file:
+            file.write("#include <unistd.h>\nint main(void) {\n"
+                       + '(void)!write(1, "x", 1);\n' * 20000 + "return 0;\n}\n")
+        subprocess.run(["cc", "-O0", "-o", program, source], check=True)
+        pf.execute([program], run=run)
+        one = self.check(run.only())
+        self.assertEqual(pf.functions(one), {"write": 20000})
+        self.assertEqual(one["process"]["call_site_count"], 20000)
+        self.assertFalse(one["process"]["partial"])
+        run = self.limited("-v", 20000, [program])
+        self.assertIn(b'"message_count":20000,', run.stderr.replace(b" ", b""))
+        self.assertIn(b'"partial":true', run.stderr.replace(b" ", b""))
+
+
+class Stacks(Hazard):
+    def test_coroutines(self):
+        self.exact("coroutines")
+
+    def test_the_smallest_alternate_stack(self):
+        for when in ("first", "later"):
+            with self.subTest(when=when):
+                self.exact("altstack", when, rates=("0.01", "1.0"))
+
+    def test_a_thousand_live_threads(self):
+        _, run = self.both([pf.build("worlds"), "live-threads", "1024"], rates=("1.0",))
+        one = run.only()
+        self.assert_truth(one, run.truth.functions(run.pid))
+        self.assertEqual(one["metrics"]["message_count"], 20480)
+        self.assertEqual(one["process"]["thread_count"], 1024)
+        self.assertEqual(len(one["threads"]), 256, "the dearest")
+
+    def test_ten_thousand_short_threads(self):
+        run = pf.execute([pf.build("threads"), "short", "10000", "5"], timeout=120)
+        self.assertEqual(run.status, 0, run.stderr[-300:])
+        one = self.check(run.only())
+        self.assert_truth(one, run.truth.functions(run.pid))
+        self.assertEqual(one["metrics"]["message_count"], 50000)
+
+    def test_cancelled_at_any_time(self):
+        run = pf.execute([pf.build("worlds"), "cancel"])
+        self.assertEqual(run.status, 0, run.stderr[-300:])
+        one = self.check(run.only())
+        # A cancelled write may have been counted or not, but never lost once it returned.
+        self.assertLessEqual(abs(pf.functions(one)["write"] - len(run.stdout)), 100)
+
+    def test_a_day_of_calls(self):
+        run = pf.execute([pf.build("worlds"), "day"])
+        self.assertEqual(run.status, 0)
+        one = run.only()
+        self.assert_truth(one, run.truth.functions(run.pid))
+        self.assertEqual(one["metrics"]["message_count"], 2 ** 32 - 4 + 21)
+
+
+class Streams(Hazard):
+    def same(self, mode, *functions, status=0):
+        bare = pf.execute([pf.build("streams"), mode], profiled=False)
+        for rate in ("1.0", "0.01"):
+            run = pf.execute([pf.build("streams"), mode], SAMPLE_RATE=rate)
+            self.assert_same(bare, run)
+        self.assertEqual(bare.status, status, bare.stderr[-300:])
+        if functions:
+            one = next(o for o in sum(run.summaries().values(), []) if o["process"]["pid"] == run.pid)
+            self.assertEqual(set(functions) - set(pf.functions(self.check(one))), set())
+        return bare, run
+
+    def test_callbacks_that_print(self):
+        self.same("cookie", "fprintf", "fputs", "dprintf", "write")
+
+    def test_a_thread_that_ends_inside_printf(self):
+        _, run = self.same("unwind")
+        self.assertEqual(self.counted(run), {"fprintf": 10, "printf": 10})
+
+    def test_memory_streams(self):
+        self.same("memory", "fprintf", "fwrite", "printf")
+
+    def test_pipes_reopened_and_locked_streams(self):
+        self.same("pipes", "fprintf", "fputs", "putchar", "putchar_unlocked", "fputs_unlocked")
+
+    def test_wide_streams_and_odd_formats(self):
+        self.same("wide", "fwprintf", "fprintf", "fputs", "printf")
+
+    def test_registered_conversions(self):
+        self.same("registered", "printf")
+
+    def test_an_abort_by_fortify(self):
+        bare, _ = self.same("fortified", status=-signal.SIGABRT)
+        self.assertIn(b"%n in writable", bare.stderr)
+
+    def test_a_mebibyte_at_once(self):
+        self.same("big", "printf", "fputs")
+
+    def test_a_locale_that_changes(self):
+        self.same("locale", "printf")
+
+    def test_syslog_to_the_terminal(self):
+        _, run = self.same("syslog", "syslog")
+        self.assertEqual(self.counted(run), {"syslog": 10})
+
+    def test_syslog_while_the_log_is_opened_and_closed(self):
+        run = pf.execute([pf.build("streams"), "syslog-race"])
+        self.assertEqual(run.status, 0, run.stderr[-300:])
+        self.assertEqual(self.counted(run)["syslog"], 500)
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    pf.main()
