@@ -286,6 +286,7 @@ static void before_system_call(long number, long a) {
     case SYS_clone3: pf_before_clone(0); break;
     case SYS_clone: pf_before_clone((uint64_t)a); break;
     case SYS_seccomp: pf_shut(); break;
+    case SYS_close: pf_stream_forget((unsigned)a, (unsigned)a); break;
     case SYS_exit_group: pf_finish("exit_group"); break;
     case SYS_execve: before_exec((const char *)a, false); break;
     default: break;
@@ -318,11 +319,11 @@ PF_EXPORT long syscall(long number, ...) {
     }
     struct pf_probe probe = {.detail = NULL};
     if (pf_due(entry)) {
-        pf_begin(&probe, entry);
+        pf_begin(&probe, entry, NULL, false);
     }
     long result = pf_real_syscall(number, a, b, c, d, e, f);
     uint64_t bytes = result > 0 ? (uint64_t)result : 0;
-    pf_end(&probe, bytes);
+    pf_end(&probe, bytes, result < 0);
     pf_account(entry, bytes, result < 0);
     return result;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The constructor, and what becomes of us at fork and before seccomp.
 #include "pf-clock.h"
+#include "pf-module.h"
 #include "pf-print.h"
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
-#include "pf-skip.h"
 #include "pf-summary.h"
+#include "pf-switch.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -140,8 +141,9 @@ void pf_init(void) {
         return;
     }
     say_missing();
-    pf_process.skip_factor = pf_skip_factor(pf_process.config.setting[PF_VAR_SAMPLE_RATE].real);
     pf_clock_init();
+    pf_module_init();
+    pf_unwind_init();
     note_start();
     note_stderr();
     pf_process.kernel_bytes_known =
@@ -172,6 +174,7 @@ void pf_become_child(void) {
     thread->vfork_depth = 0;
     thread->busy = false;
     thread->check_pid = false;
+    pf_switches_forget();
     if (pf_process.segment != NULL) {
         pf_process.stale = pf_process.segment;
         pf_process.stale_size = pf_process.segment->size;

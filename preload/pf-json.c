@@ -180,13 +180,23 @@ static void put_streams(struct pf_out *out, const struct pf_summary *summary) {
     for (size_t i = 0; i < summary->stream_count; i++) {
         const struct pf_row *row = summary->streams[i].first;
         element(out);
+        const struct pf_stream *stream = pf_summary_stream(summary, row->stream);
         name(out, "fd");
-        if (row->fd >= PF_FD_MANY) {
+        if (stream == NULL) {
             pf_out(out, "null");
         } else {
-            pf_out_uint(out, row->fd);
+            pf_out_uint(out, (uint64_t)stream->fd);
         }
-        put_text(out, "kind", row->fd == PF_FD_MANY ? "many" : pf_kind_names[row->kind]);
+        name(out, "path");
+        if (stream == NULL) {
+            pf_out(out, "null");
+        } else {
+            pf_out_json(out, stream->name, stream->name_size);
+            put_uint(out, "opens", stream->opens);
+        }
+        put_text(out, "kind", pf_kind_names[row->kind]);
+        name(out, "many");
+        pf_out(out, row->stream >= PF_STREAM_MANY ? "true" : "false");
         put_stats(out, &summary->streams[i].stats);
         pf_out(out, "}");
     }
@@ -225,7 +235,7 @@ static void put_slowest(struct pf_out *out, const struct pf_summary *summary) {
     name(out, "slowest");
     pf_out(out, "[");
     for (size_t i = 0; i < summary->slowest_count; i++) {
-        const struct pf_slow *slow = &summary->slowest[i];
+        const struct pf_event *slow = &summary->slowest[i];
         element(out);
         put_text(out, "function",
                  pf_calls[(slow->key >> PF_KEY_CALL_SHIFT & 0xff) % PF_CALL_COUNT].name);
@@ -235,7 +245,7 @@ static void put_slowest(struct pf_out *out, const struct pf_summary *summary) {
                       ((double)slow->start_ns - (double)pf_process.start_monotonic_ns) / 1e9,
                   6);
         put_uint(out, "bytes", slow->bytes);
-        put_place(out, slow->key & 0xffffffffffffull);
+        put_place(out, slow->key & PF_KEY_SITE_MASK);
         pf_out(out, "}");
     }
     pf_out(out, "]");

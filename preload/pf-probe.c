@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The out-of-line half of the probe: first calls of a site, and timed calls.
+// The out-of-line half of the probe: first calls of a site, calls that only count, failed calls.
 #include "pf-probe.h"
+#include "pf-control.h"
 #include "pf-process.h"
 #include "pf-real.h"
 #include "pf-skip.h"
@@ -69,8 +70,7 @@ PF_COLD bool pf_is_early(void) {
     return true;
 }
 
-static struct pf_entry *spill(uint64_t key, enum pf_lost reason) {
-    unsigned call = (unsigned)(key >> PF_KEY_CALL_SHIFT) & 0xff;
+static struct pf_entry *spill(enum pf_call call, enum pf_lost reason) {
     size_t home = offsetof(struct pf_segment, spill) + call * sizeof(struct pf_spill);
     count(&pf_process.early[call].calls, home + offsetof(struct pf_spill, calls), 1);
     pf_lose(reason);
@@ -113,7 +113,7 @@ static struct pf_slot *attach(void) {
     return slot;
 }
 
-struct pf_entry *pf_enter_slow(uint64_t key, int fd) {
+struct pf_entry *pf_enter_slow(enum pf_call call, int fd, void *site) {
     struct pf_thread *thread = &pf_thread;
     if (pf_mode != PF_MODE_ON) {
         if (pf_mode == PF_MODE_NEW) {
@@ -134,7 +134,7 @@ struct pf_entry *pf_enter_slow(uint64_t key, int fd) {
         pf_inside_end((void *)thread->inside); // longjmp left that call
     }
     if (thread->busy) {
-        return spill(key, PF_LOST_REENTRY);
+        return spill(call, PF_LOST_REENTRY);
     }
     if (thread->slot == NULL || thread->check_pid) {
         if (is_foreign_child()) {
@@ -149,111 +149,26 @@ struct pf_entry *pf_enter_slow(uint64_t key, int fd) {
             thread->slot = attach();
         }
         if (thread->slot == NULL) {
-            return spill(key, pf_process.segment ? PF_LOST_MEMORY : PF_LOST_REENTRY);
+            return spill(call, pf_process.segment ? PF_LOST_MEMORY : PF_LOST_REENTRY);
         }
     }
-    uint32_t control = __atomic_load_n(&thread->slot->control, __ATOMIC_RELAXED);
-    if (control & PF_CTL_OFF) {
+    struct pf_slot *slot = thread->slot;
+    if (__atomic_load_n(&slot->control, __ATOMIC_RELAXED) & PF_CTL_CHANGED) {
+        pf_control_take(slot);
+    }
+    if (__atomic_load_n(&slot->control, __ATOMIC_RELAXED) & PF_CTL_OFF) {
         return NULL;
     }
-    struct pf_entry *entry = pf_site_find(thread->slot, key, fd);
+    unsigned stream = pf_stream_at(fd);
+    if (stream == PF_STREAM_UNKNOWN) {
+        stream = pf_stream_find(fd);
+    }
+    struct pf_entry *entry = pf_site_find(slot, pf_key(call, stream, site));
     if (entry == NULL) {
-        return spill(key, PF_LOST_MEMORY);
+        return spill(call, PF_LOST_MEMORY);
     }
     pf_add(&entry->calls, 1);
     return entry;
-}
-
-void pf_begin(struct pf_probe *probe, struct pf_entry *entry) {
-    struct pf_slot *slot = pf_thread.slot;
-    probe->entry = entry;
-    probe->detail = NULL;
-    if (PF_UNLIKELY(slot == NULL || entry->detail == 0)) {
-        entry->skip = PF_SKIP_NEVER;
-        return;
-    }
-    double factor = pf_process.skip_factor;
-    entry->skip = factor == 0 ? 0 : pf_skip_draw(factor, &slot->random);
-    if (factor > 0) {
-        return; // rate 0: count only
-    }
-    // A handler that came in the middle of our own recording must not record on top of it.  A frame
-    // address below ours (or none) means that the recording was left by longjmp.
-    uintptr_t recording = slot->recording;
-    if (PF_UNLIKELY(recording > (uintptr_t)__builtin_frame_address(0))) {
-        pf_lose(PF_LOST_CLOCK);
-        return;
-    }
-    probe->slot = slot;
-    probe->detail = pf_at(pf_process.segment, entry->detail);
-    probe->certain = factor < 0 && probe->detail->certain == 0;
-    probe->start_ns = pf_now();
-}
-
-// The latency's bucket, from the slot's arena the first time its octave is hit.
-static void record_bucket(struct pf_slot *slot, struct pf_detail *detail, uint64_t latency) {
-    unsigned bucket = pf_hist_bucket(latency);
-    uint32_t *octave = &detail->octave[bucket / PF_HIST_SUB];
-    if (PF_UNLIKELY(*octave == 0)) {
-        void *line = pf_slot_take(slot, PF_HIST_SUB * sizeof(uint32_t));
-        if (line == NULL) {
-            return;
-        }
-        *octave = (uint32_t)pf_units(pf_process.segment, line);
-    }
-    uint32_t *counts = pf_at(pf_process.segment, *octave);
-    counts[bucket % PF_HIST_SUB]++;
-}
-
-static PF_COLD void record_slowest(struct pf_probe *probe, uint64_t latency, uint64_t bytes) {
-    struct pf_slow *list = probe->slot->slowest;
-    unsigned smallest = 0;
-    for (unsigned i = 1; i < PF_SLOT_SLOWEST; i++) {
-        smallest = list[i].duration_ns < list[smallest].duration_ns ? i : smallest;
-    }
-    list[smallest] = (struct pf_slow){probe->entry->key, latency, probe->start_ns, bytes};
-    smallest = 0;
-    for (unsigned i = 1; i < PF_SLOT_SLOWEST; i++) {
-        smallest = list[i].duration_ns < list[smallest].duration_ns ? i : smallest;
-    }
-    probe->slot->slow_floor_ns = list[smallest].duration_ns;
-}
-
-void pf_end(struct pf_probe *probe, uint64_t bytes) {
-    struct pf_detail *detail = probe->detail;
-    if (PF_UNLIKELY(detail == NULL)) {
-        return;
-    }
-    uint64_t now = pf_now();
-    uint64_t latency = now - probe->start_ns;
-    latency = latency > pf_clock_cost_ns ? latency - pf_clock_cost_ns : 0;
-    struct pf_slot *slot = probe->slot;
-    // The fences keep the guard around the stores in program order, which is all that a handler of
-    // this thread needs.
-    uintptr_t outer = slot->recording;
-    slot->recording = (uintptr_t)__builtin_frame_address(0);
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    if (probe->certain) {
-        detail->certain++;
-        detail->certain_ns += latency;
-    } else {
-        detail->sampled++;
-        detail->sum_ns += latency;
-        detail->sumsq_ns2 += (double)(int64_t)latency * (double)(int64_t)latency;
-        record_bucket(slot, detail, latency);
-    }
-    if (latency > detail->max_ns) {
-        detail->max_ns = latency;
-    }
-    if (detail->first_ns == 0) {
-        detail->first_ns = probe->start_ns;
-    }
-    detail->last_ns = now;
-    if (PF_UNLIKELY(latency > slot->slow_floor_ns)) {
-        record_slowest(probe, latency, bytes);
-    }
-    __atomic_signal_fence(__ATOMIC_SEQ_CST);
-    slot->recording = outer;
 }
 
 static struct pf_error *find_error(struct pf_error *errors, unsigned count, unsigned call,

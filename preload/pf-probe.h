@@ -5,14 +5,17 @@
 //   take one from the entry's skip: not due?  real call, add the bytes, done
 //   begin (out of line, due calls)   decide what this timing counts as, draw the next skip, clock
 //   real call
-//   end                               clock, record
+//   end                               clock, record (pf-record.c)
 // Nothing here takes a lock, allocates, sleeps, or changes errno.
 #pragma once
 #include "pf-arch.h"
 #include "pf-clock.h"
 #include "pf-segment.h"
+#include "pf-stream.h"
+#include "pf-unwind.h"
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 
 enum pf_mode {
     PF_MODE_NEW, // our constructor has not run
@@ -29,6 +32,10 @@ struct pf_thread {
     uint32_t vfork_depth;   // in how many vfork children we are
     bool busy;              // attaching: a signal handler's call only counts
     bool check_pid;         // a clone happened: see who we are at the next call
+    bool switches_tried;    // `switches` was asked for, and this is what came of it
+    const volatile uint32_t *switches; // changes whenever this thread is switched in (pf-switch.c)
+    uint32_t timed;                    // calls timed since this thread attached
+    struct pf_unwind_state unwind;
 };
 extern __thread struct pf_thread pf_thread __attribute__((tls_model("initial-exec")));
 extern int pf_mode;
@@ -38,26 +45,29 @@ struct pf_probe {
     struct pf_slot *slot;
     struct pf_entry *entry;
     struct pf_detail *detail; // NULL: due, but not timed after all
+    FILE *stream;             // NULL: not one, or not to be looked at
     uint64_t start_ns;
+    uint64_t lock_ns;  // of what follows, waiting for the stream's lock
+    uint64_t switches; // before the call, by `switches_by`
+    size_t pending;    // bytes in the stream's buffer before the call
+    uint8_t switches_by;
+    uint8_t level; // that the call itself names
     bool certain;
 };
 
-// The entry of a site not found at once: attaches the thread, makes the segment, inserts the site.
-// NULL: the call runs unmeasured.  Has counted the call when it returns an entry.
-struct pf_entry *pf_enter_slow(uint64_t key, int fd);
+// The entry of a site not found at once: attaches the thread, makes the segment, finds the stream,
+// inserts the site.  NULL: the call runs unmeasured.  Has counted the call when it returns an entry.
+struct pf_entry *pf_enter_slow(enum pf_call call, int fd, void *site);
 
-void pf_begin(struct pf_probe *probe, struct pf_entry *entry);
-void pf_end(struct pf_probe *probe, uint64_t bytes);
+// `stream`: the FILE that the call puts its bytes into, or NULL; `locks`: it takes its lock.
+void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool locks);
+void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed);
 
 // The bytes of a call that was only counted per function.
 void pf_spill_bytes(const struct pf_entry *entry, uint64_t bytes);
 
 // Counts a failed call under errno, which it leaves alone.
 void pf_failed(struct pf_entry *entry);
-
-PF_INLINE unsigned pf_fd_class(int fd) {
-    return (unsigned)fd < PF_FD_MANY ? (unsigned)fd : fd < 0 ? PF_FD_NONE : PF_FD_MANY;
-}
 
 // Before anything is saved: not enabled, jump through, so that a wrapper costs a load and a jump.
 // (pf_mode, unlike pf_thread, can be read before the loader has relocated us.)
@@ -67,23 +77,33 @@ PF_INLINE unsigned pf_fd_class(int fd) {
 // True when we are not relocated yet, and then counts the call that passes.
 bool pf_is_early(void);
 
+PF_INLINE uint64_t pf_key(enum pf_call call, unsigned stream, void *site) {
+    return ((uint64_t)(uintptr_t)site & PF_KEY_SITE_MASK) | (uint64_t)call << PF_KEY_CALL_SHIFT |
+           (uint64_t)stream << PF_KEY_STREAM_SHIFT;
+}
+
+// Where a site is looked for first.  The stream comes in last, because it is known last.
+PF_INLINE unsigned pf_home(uint64_t site_and_call, unsigned stream) {
+    unsigned hash = (unsigned)((site_and_call * PF_KEY_MULTIPLIER) >> (64 - PF_CACHE_BITS));
+    return (hash + stream) % PF_CACHE_ENTRIES;
+}
+
 PF_INLINE struct pf_entry *pf_enter(enum pf_call call, int fd, void *site) {
     struct pf_slot *slot = pf_thread.slot;
     if (PF_UNLIKELY(slot == NULL) && PF_LIKELY(pf_mode == PF_MODE_OFF)) {
         return NULL;
     }
-    uint64_t key = ((uint64_t)(uintptr_t)site & 0xffffffffffffull) |
-                   (uint64_t)call << PF_KEY_CALL_SHIFT |
-                   (uint64_t)pf_fd_class(fd) << PF_KEY_FD_SHIFT;
     if (PF_LIKELY(slot != NULL)) {
-        struct pf_entry *entry = &slot->cache[(key * PF_KEY_MULTIPLIER) >> (64 - PF_CACHE_BITS)];
+        unsigned stream = pf_stream_at(fd);
+        uint64_t key = pf_key(call, stream, site);
+        struct pf_entry *entry = &slot->cache[pf_home(pf_key(call, 0, site), stream)];
         if (PF_LIKELY(entry->key == key) &&
             PF_LIKELY(__atomic_load_n(&slot->control, __ATOMIC_RELAXED) == 0)) {
             pf_add(&entry->calls, 1);
             return entry;
         }
     }
-    return pf_enter_slow(key, fd);
+    return pf_enter_slow(call, fd, site);
 }
 
 // True when this call is to be timed.

@@ -21,8 +21,9 @@ struct pf_process {
     size_t scratch_size;
     struct pf_segment *stale; // the parent's, to be unmapped when ours is made
     uint64_t stale_size;
-    bool vm_children; // some clone shares our memory under another pid
-    double skip_factor;
+    bool vm_children;     // some clone shares our memory under another pid
+    uint32_t stack_every; // of the timed calls of a site, one in so many gives a stack; 0: none
+    uint32_t stack_depth; // frames
     uint64_t start_unix_ns;
     uint64_t start_monotonic_ns;
     uint64_t kernel_bytes_base;
@@ -84,7 +85,7 @@ void pf_slot_detach(void *slot);
 void *pf_slot_take(struct pf_slot *slot, uint64_t size); // from the slot's arena
 
 // pf-site.c
-struct pf_entry *pf_site_find(struct pf_slot *slot, uint64_t key, int fd);
+struct pf_entry *pf_site_find(struct pf_slot *slot, uint64_t key);
 
 void pf_lose(enum pf_lost reason);
 

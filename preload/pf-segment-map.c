@@ -152,8 +152,9 @@ static void describe(struct pf_segment *segment, uint64_t size) {
     segment->clock_cost_ns = pf_clock_cost_ns;
     segment->kernel_bytes_base = pf_process.kernel_bytes_base;
     segment->rate = pf_process.config.setting[PF_VAR_SAMPLE_RATE].real;
-    segment->control[0] =
-        pf_process.config.setting[PF_VAR_ENABLE_FAST_PATH].number ? 0 : PF_CTL_SLOW;
+    segment->control.rate = segment->rate;
+    segment->exit_status = -1;
+    segment->parent_pid = (uint32_t)pf_sys(SYS_getppid, 0, 0, 0, 0, 0, 0);
     struct pf_out out = {.text = segment->program, .size = sizeof segment->program - 1};
     pf_out(&out, program_invocation_short_name);
     long length = pf_sys_slurp("/proc/self/cmdline", segment->command, sizeof segment->command);
@@ -171,6 +172,7 @@ void pf_segment_make(void) {
         pf_sys_unmap(pf_process.stale, pf_process.stale_size);
         pf_process.stale = NULL;
     }
+    pf_stream_forget(0, PF_FD_MOST);
     uint64_t size = pf_process.config.setting[PF_VAR_MAX_MEMORY_MB].number << 20;
     struct pf_segment *segment = NULL;
     file_backed = false;

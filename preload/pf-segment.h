@@ -2,24 +2,30 @@
 // The layout of the segment: what a profiled process stores and what readers read.
 //
 // One half of the contract between target and reader (the other is pf-calls.def); described in
-// docs/segment-format.md.  Fixed-width fields in the byte order of the machine, offsets from the
-// start of the segment, links in units of PF_UNIT bytes.  What different threads write lies at least
-// 128 bytes apart (two lines, because x86 prefetches them in pairs).  Every counter only grows.
-// Readers treat all of it as hostile.
+// docs/segment-format.md.  Fixed-width fields in the byte order of the machine, links in units of
+// PF_UNIT bytes from the start of the segment.  What different threads write lies at least 128 bytes
+// apart (two lines, because x86 prefetches them in pairs).  Counters only grow, but for a reset that
+// an observer asks for.  Readers treat all of it as hostile.
 #pragma once
 #include "pf-hist.h"
 #include "pf-table.h"
 #include <stdint.h>
 
 #define PF_SEGMENT_MAGIC "PFPROFS1"
-#define PF_SEGMENT_VERSION 1u
+#define PF_SEGMENT_VERSION 2u
 #define PF_UNIT 64u
 
-// A site's key: return address (48 bits), call (8 bits), descriptor class (8 bits).
+// A site's key: return address (48 bits), call (8 bits), stream (8 bits).
 #define PF_KEY_CALL_SHIFT 48
-#define PF_KEY_FD_SHIFT 56
-#define PF_FD_MANY 254u // every descriptor from 254 up
-#define PF_FD_NONE 255u // none, or a stream without one (open_memstream, fopencookie)
+#define PF_KEY_STREAM_SHIFT 56
+#define PF_KEY_SITE_MASK 0xffffffffffffull
+
+// The stream of a key: where the bytes go, found once for each descriptor.
+#define PF_STREAM_UNKNOWN 0u // never in a stored key
+#define PF_STREAM_NONE 1u    // no descriptor: syslog, streams in memory
+#define PF_STREAM_FIRST 2u   // up to PF_STREAM_MANY: struct pf_stream
+#define PF_STREAM_MANY 240u  // + enum pf_kind: all further streams of that kind
+#define PF_STREAM_COUNT 256u
 
 #define PF_CACHE_BITS 7
 #define PF_CACHE_ENTRIES (1u << PF_CACHE_BITS)
@@ -30,12 +36,11 @@ enum pf_lost {
     PF_LOST_MEMORY,  // counted per function only: MAX_MEMORY_MB is used up
     PF_LOST_REENTRY, // counted per function only: a signal handler or another thread came in between
     PF_LOST_CHILD,   // not counted: a vfork or CLONE_VM child shares our memory
-    PF_LOST_CLOCK,   // counted, due, not timed: a signal handler interrupted our own recording
     PF_LOST_EARLY,   // not counted: before the loader had relocated the library
     PF_LOST_COUNT
 };
 
-// What a descriptor is, as seen when its site was first used.
+// What a stream leads to.
 enum pf_kind {
     PF_KIND_UNKNOWN,
     PF_KIND_FILE,
@@ -47,10 +52,50 @@ enum pf_kind {
     PF_KIND_COUNT
 };
 
+// Where the time of a timed call went.  One of them for each call, after its wait for the lock.
+enum pf_why {
+    PF_WHY_FORMAT,  // in the process: formatting, copying into a buffer
+    PF_WHY_FLUSH,   // this call handed bytes to the kernel
+    PF_WHY_LOCK,    // waiting for the FILE's lock
+    PF_WHY_BLOCKED, // the thread was switched out in the middle of the call
+    PF_WHY_COUNT
+};
+
+// Levels as syslog numbers them; PF_LEVEL_NONE where none was found.
+#define PF_LEVEL_NONE 8u
+#define PF_LEVEL_COUNT 9u
+
 enum pf_state { PF_STATE_ACTIVE = 1, PF_STATE_ENDED = 2 };
 
-#define PF_CTL_OFF 1u  // control word: let calls pass unmeasured
-#define PF_CTL_SLOW 2u // ENABLE_FAST_PATH=false: look every site up out of line
+// A slot's control word: not 0 sends its thread's next call the slow way.
+#define PF_CTL_OFF 1u     // let calls pass unmeasured
+#define PF_CTL_SLOW 2u    // ENABLE_FAST_PATH=false: look every site up out of line
+#define PF_CTL_CHANGED 4u // struct pf_control has changed: take it over
+
+// A rate of its own for a site, whatever its stream and thread.
+struct pf_override {
+    uint64_t site; // return address; 0: every site of `call`
+    uint32_t call; // PF_CALL_COUNT or more: every call of `site`
+    uint32_t reserved;
+    double rate;
+};
+#define PF_OVERRIDES 62u
+
+// Written by observers, read by the target.  An observer changes what it wants, then adds one to
+// `generation` (release), then sets PF_CTL_CHANGED in every slot's control word.
+struct pf_control {
+    uint32_t generation;
+    uint32_t flags; // PF_CTL_OFF or 0
+    double rate;    // the default rate
+    uint32_t reset; // one more: everything counted so far is forgotten
+    uint32_t override_count;
+    uint64_t reset_unix_ns;      // when that was; 0: never
+    uint64_t reset_monotonic_ns; //
+    uint64_t reset_kernel_bytes; // wchar of /proc/PID/io at that time
+    uint64_t reserved[2];
+    struct pf_override override[PF_OVERRIDES];
+    uint8_t pad[96];
+} __attribute__((aligned(128)));
 
 // Calls that found no room for a site of their own: exact counts and bytes per function, no clock.
 struct pf_spill {
@@ -75,19 +120,26 @@ struct pf_segment {
     uint64_t clock_cost_ns;      // one clock read, subtracted from every latency
     uint64_t setup_ns;           // what making this segment cost the target
     uint64_t kernel_bytes_base;  // wchar of /proc/self/io when collection started
-    double rate;
-    uint32_t partial;    // 1: memory ran out, sites or latencies are missing
-    uint32_t slot_count; // slots ever made
-    uint64_t first_slot; // newest slot, in units; 0: none
+    double rate;                 // SAMPLE_RATE at start
+    uint32_t partial;            // 1: memory ran out, sites or latencies are missing
+    uint32_t slot_count;         // slots ever made
+    uint64_t first_slot;         // newest slot, in units; 0: none
+    uint64_t first_module;       // newest struct pf_module, in units
+    uint64_t stacks;             // struct pf_stacks, in units
+    uint64_t exit_wchar;         // wchar of /proc/self/io at the end; 0: not known
+    int32_t exit_status;         // -1: not known
+    uint32_t parent_pid;
+    char how[16];         // how it ended: exit, _exit, exec ...
+    uint64_t overhead_ns; // our own cost, measured at the end; 0: not yet
     char program[64];
     char command[256];
-    uint32_t control[32] __attribute__((
-        aligned(128))); // [0] default control word of new slots, [1] generation; own 128 bytes
-    uint64_t lost[16];  // by enum pf_lost
+    struct pf_control control;
+    uint64_t lost[16]; // by enum pf_lost
     struct pf_spill spill[256];
+    uint32_t stream[PF_STREAM_COUNT]; // struct pf_stream by its number, in units; 0: none
 } __attribute__((aligned(128)));
 
-// One call site on one descriptor, as one thread saw it.  Never moves, is never evicted: a counter is
+// One call site on one stream, as one thread saw it.  Never moves, is never evicted: a counter is
 // one read-modify-write instruction, so a signal handler between any two of ours loses nothing.
 struct pf_entry {
     uint64_t key; // 0: free
@@ -97,21 +149,47 @@ struct pf_entry {
     uint32_t detail; // struct pf_detail, in units; 0: none yet
 };
 
-// What timed calls of a site add.  Written under the slot's recording guard.
+// Sums of some of the timed calls: how many, ns, and ns squared as 128 bits, low half first.
+struct pf_sums {
+    uint64_t count;
+    uint64_t sum_ns;
+    uint64_t sumsq_ns2[2];
+};
+
+// What timed calls of a site add.  Every field changes by single instructions (or add and add with
+// carry, or compare-and-swap), so that a signal handler's own timed call may come in between.
 struct pf_detail {
-    uint64_t sampled;    // timed by chance
-    uint64_t sum_ns;     // of those
-    double sumsq_ns2;    // of those
-    uint64_t certain;    // timed with certainty: the first call, when the rate is below 1
-    uint64_t certain_ns; // of those
-    uint64_t max_ns;     // of all timed
-    uint64_t emoji;      // timed messages with an emoji
-    uint64_t fields;     // values formatted by timed messages
-    uint64_t errors;     // failed calls, timed or not: exact
-    uint64_t first_ns;   // CLOCK_MONOTONIC of the first and the last timed call
-    uint64_t last_ns;    //
-    uint32_t kind;       // enum pf_kind of the descriptor
-    uint32_t reserved;
+    struct pf_sums timed; // timed by chance
+    uint64_t certain;     // timed with certainty: the first call, when the rate is below 1
+    uint64_t certain_ns;  // of those
+    uint64_t max_ns;      // of all timed
+    uint64_t emoji;       // timed messages with an emoji
+    uint64_t fields;      // values formatted by timed messages
+    uint64_t errors;      // failed calls, timed or not: exact
+    uint64_t first_ns;    // CLOCK_MONOTONIC of the first and the last timed call
+    uint64_t last_ns;     //
+    // Horvitz-Thompson sums over the calls that were timed with a probability p below 1, whatever the
+    // rate was at that moment, w = 1/p: doubles, changed by compare-and-swap.
+    double weight;       // sum of w: estimates the calls
+    double weighted_ns;  // sum of w x: estimates their time
+    double variance_ns2; // sum of w (w - 1) x^2: estimates the variance of that
+    double skip_factor;  // of the rate in force: pf_skip_factor()
+    double period;       // 1 / rate in force; 0: rate 0
+    // Where the time went; of the timed calls since `why_from`.
+    struct pf_sums why[PF_WHY_COUNT];
+    uint64_t why_skipped;      // timed calls of which we cannot tell whether they were switched out
+    uint64_t format;           // address of the constant format last walked; 0: none
+    uint8_t program[24];       // what that format takes (pf-format.h)
+    uint32_t template_link[4]; // struct pf_template, in units
+    uint32_t template_count[4];
+    uint32_t template_seen; // timed calls looked at for their template, also those beyond four
+    uint32_t stacks_taken;  // call stacks taken
+    uint32_t module;        // struct pf_module of the return address, in units
+    uint32_t level_text;    // timed calls looked at for a level in their text
+    uint32_t level[PF_LEVEL_COUNT]; // timed calls by level
+    uint32_t
+        sizes[17]; // timed calls by the bit length of their bytes: 0, 1, 2-3, 4-7 ... 32 KiB up
+    uint32_t reserved[2];
     uint32_t octave[PF_HIST_OCTAVES]; // 16 buckets of uint32_t each, in units; 0: empty
 } __attribute__((aligned(64)));
 
@@ -121,6 +199,60 @@ struct pf_more {
     uint64_t entries;
     uint8_t pad[48];
     struct pf_entry entry[];
+};
+
+// A loaded image that a site or a stack lies in; stored once, so that it keeps its name after dlclose.
+struct pf_module {
+    uint64_t next; // older, in units
+    uint64_t start;
+    uint64_t end;
+    uint64_t bias; // subtract it from an address for the one in the file
+    uint32_t build_id_size;
+    uint32_t name_size; // without a terminator
+    uint8_t build_id[24];
+    char name[]; // path; "" when not known
+};
+
+// Where bytes go: a file, a pipe, a socket ... whatever descriptors lead there.
+struct pf_stream {
+    uint64_t device;
+    uint64_t inode;
+    uint64_t first_ns; // CLOCK_MONOTONIC when it was first seen
+    uint32_t kind;     // enum pf_kind
+    uint32_t id;
+    uint32_t opens; // how often a descriptor was found to lead here
+    int32_t fd;     // the first such descriptor
+    uint32_t name_size;
+    uint32_t reserved[3];
+    char name[]; // path, or what /proc says, or local and remote address
+};
+
+// Call stacks by what they hold.  Chains by hash; a node is complete before it is linked.
+#define PF_STACK_CHAINS 1024u
+struct pf_stacks {
+    uint32_t chain[PF_STACK_CHAINS]; // struct pf_stack, in units
+    uint64_t count;                  // nodes
+    uint64_t refused;                // stacks that found no room
+    uint64_t pad[6];
+};
+struct pf_stack {
+    uint32_t next; // in units
+    uint32_t depth;
+    uint64_t hash;
+    uint64_t key;      // of the entry whose call it was
+    uint64_t taken;    // how often (shared: locked additions)
+    uint64_t taken_ns; // latency of those calls
+    uint64_t weight;   // calls that those stand for, in 1/16
+    uint64_t frame[];  // return addresses, innermost (the site) first
+};
+
+// A format, or a text with its changing parts masked.
+enum pf_template_kind { PF_TEMPLATE_FORMAT = 1, PF_TEMPLATE_MASKED = 2 };
+struct pf_template {
+    uint32_t kind; // enum pf_template_kind
+    uint32_t size; // of text
+    uint64_t hash;
+    char text[]; // the format; of a masked text nothing, or with CAPTURE_TEXT an example
 };
 
 struct pf_error {
@@ -138,13 +270,27 @@ struct pf_more_errors {
     struct pf_error error[15];
 };
 
-struct pf_slow {
+// A timed call.  duration_ns UINT64_MAX: being written.
+struct pf_event {
     uint64_t key;
     uint64_t duration_ns;
     uint64_t start_ns; // CLOCK_MONOTONIC
     uint64_t bytes;
+    uint16_t error;   // errno of a failed call
+    uint8_t why;      // enum pf_why
+    uint8_t level;    //
+    uint32_t stack;   // struct pf_stack, in units; 0: none
+    uint64_t lock_ns; // of the duration, waiting for the FILE's lock
 };
 #define PF_SLOT_SLOWEST 8
+
+// The recent events of a slot; entry `head % size` is the next to be written.  The size is a power of 2.
+struct pf_ring {
+    uint64_t head; // events ever recorded
+    uint64_t size;
+    uint64_t pad[6];
+    struct pf_event event[];
+};
 
 enum pf_slot_state { PF_SLOT_FREE = 0, PF_SLOT_USED = 1 };
 
@@ -160,16 +306,25 @@ struct pf_slot {
     uint64_t attach_ns;
     uint64_t attached_ns; // total of finished attachments
     uint64_t random;
-    uint64_t recording;     // frame address of the recording in progress, 0: none
+    uint64_t ring;          // struct pf_ring, in units
     uint64_t slow_floor_ns; // the shortest of `slowest`
     uint64_t more_errors;   // struct pf_more_errors, in units
     uint64_t arena;         // next free unit of the piece of segment that the slot gives out
     char name[16];
+    // A timed call that has not returned.
+    uint64_t in_call_ns; // since when (CLOCK_MONOTONIC); 0: none
+    uint64_t in_call_key;
+    uint32_t generation; // of struct pf_control, as taken over
+    uint32_t reset;      // likewise: another one than there means that these numbers are forgotten
+    uint64_t switch_ns;  // reserved
+    uint64_t reserved[12];
     struct pf_entry cache[PF_CACHE_ENTRIES] __attribute__((aligned(128)));
-    struct pf_slow slowest[PF_SLOT_SLOWEST];
+    struct pf_event slowest[PF_SLOT_SLOWEST];
     struct pf_error errors[PF_SLOT_ERRORS];
+    uint8_t pad[32];
 } __attribute__((aligned(128)));
 
+_Static_assert(sizeof(struct pf_control) == 13 * 128, "whole lines");
 _Static_assert(sizeof(struct pf_segment) % 128 == 0, "slots follow on their own lines");
 _Static_assert(__builtin_offsetof(struct pf_segment, control) % 128 == 0,
                "control has its own lines");
@@ -177,6 +332,9 @@ _Static_assert(sizeof(struct pf_entry) == 32, "two entries a line");
 _Static_assert(sizeof(struct pf_detail) % PF_UNIT == 0, "a detail is whole units");
 _Static_assert(sizeof(struct pf_more_errors) % PF_UNIT == 0, "whole units");
 _Static_assert(sizeof(struct pf_more) == PF_UNIT, "entries follow a whole unit");
+_Static_assert(sizeof(struct pf_ring) == PF_UNIT, "events follow a whole unit");
+_Static_assert(sizeof(struct pf_event) == 48, "four events in three units");
+_Static_assert(sizeof(struct pf_stacks) % PF_UNIT == 0, "whole units");
 _Static_assert(sizeof(struct pf_slot) % 128 == 0, "threads do not share lines");
-_Static_assert(__builtin_offsetof(struct pf_slot, cache) == 128,
+_Static_assert(__builtin_offsetof(struct pf_slot, cache) == 256,
                "the cache starts on its own lines");

@@ -3,41 +3,13 @@
 //
 // An entry never moves and is never evicted.  The cache has one place that the fast path looks at and
 // three more that only this file looks at; past those come tables of doubling size.
+#include "pf-control.h"
+#include "pf-module-table.h"
 #include "pf-probe.h"
 #include "pf-process.h"
-#include "pf-real.h"
-#include <sys/stat.h>
-#include <sys/syscall.h>
 
 #define CACHE_PROBES 4
 #define FIRST_TABLE 512u
-
-// What the descriptor is.  One fstat for each new site, none once a seccomp filter may be on.
-static enum pf_kind kind_of(uint64_t key, int fd) {
-    if (fd < 0) {
-        unsigned call = (unsigned)(key >> PF_KEY_CALL_SHIFT) & 0xff;
-        unsigned family = pf_calls[call].family;
-        bool stream =
-            family == PF_FAMILY_STDIO || family == PF_FAMILY_FORMAT || family == PF_FAMILY_WIDE;
-        return stream ? PF_KIND_MEMORY : PF_KIND_UNKNOWN;
-    }
-    struct stat status;
-    if (pf_process.shut || pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) < 0) {
-        return PF_KIND_UNKNOWN;
-    }
-    switch (status.st_mode & S_IFMT) {
-    case S_IFREG: return PF_KIND_FILE;
-    case S_IFIFO: return PF_KIND_PIPE;
-    case S_IFSOCK: return PF_KIND_SOCKET;
-    case S_IFCHR: {
-        unsigned device_class = (unsigned)(status.st_rdev >> 8) & 0xfff;
-        bool tty =
-            device_class == 4 || device_class == 5 || (device_class >= 136 && device_class <= 143);
-        return tty ? PF_KIND_TTY : PF_KIND_DEVICE;
-    }
-    default: return PF_KIND_UNKNOWN;
-    }
-}
 
 // Claims a free place by compare-and-swap, because a signal handler may be after the same one.
 static bool claim(struct pf_entry *entry, uint64_t key) {
@@ -96,8 +68,9 @@ static struct pf_entry *find_in_more(struct pf_slot *slot, uint64_t key) {
     return find_in(more->entry, more->entries, key, 8);
 }
 
-struct pf_entry *pf_site_find(struct pf_slot *slot, uint64_t key, int fd) {
-    uint64_t home = (key * PF_KEY_MULTIPLIER) >> (64 - PF_CACHE_BITS);
+struct pf_entry *pf_site_find(struct pf_slot *slot, uint64_t key) {
+    unsigned stream = (unsigned)(key >> PF_KEY_STREAM_SHIFT);
+    unsigned home = pf_home(key - ((uint64_t)stream << PF_KEY_STREAM_SHIFT), stream);
     struct pf_entry *entry = NULL;
     for (unsigned i = 0; i < CACHE_PROBES && entry == NULL; i++) {
         struct pf_entry *candidate = &slot->cache[(home + i) % PF_CACHE_ENTRIES];
@@ -109,7 +82,8 @@ struct pf_entry *pf_site_find(struct pf_slot *slot, uint64_t key, int fd) {
     if (entry != NULL && entry->detail == 0) {
         struct pf_detail *detail = pf_slot_take(slot, sizeof *detail);
         if (detail != NULL) {
-            detail->kind = kind_of(key, fd);
+            detail->module = pf_module_note((uintptr_t)(key & PF_KEY_SITE_MASK));
+            pf_control_set_rate(detail, key);
             uint32_t none = 0;
             __atomic_compare_exchange_n(&entry->detail, &none,
                                         (uint32_t)pf_units(pf_process.segment, detail), false,

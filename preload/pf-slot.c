@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A thread's slot: taken at its first output call, handed on when it ends.
 #include "pf-clock.h"
+#include "pf-control.h"
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
+#include "pf-switch.h"
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -46,7 +48,7 @@ static struct pf_slot *make(struct pf_segment *segment) {
         return NULL;
     }
     slot->state = PF_SLOT_USED;
-    slot->control = __atomic_load_n(&segment->control[0], __ATOMIC_RELAXED);
+    pf_control_begin(slot);
     uint64_t self = pf_units(segment, slot);
     uint64_t first = __atomic_load_n(&segment->first_slot, __ATOMIC_RELAXED);
     do {
@@ -70,7 +72,7 @@ struct pf_slot *pf_slot_attach(void) {
     slot->tid = pf_process.shut ? 0 : (uint32_t)pf_sys_gettid();
     slot->attach_ns = now;
     slot->threads++;
-    slot->recording = 0;
+    slot->in_call_ns = 0;
     // The seed differs between threads and runs; it is never 0.
     slot->random = (now ^ (uint64_t)(uintptr_t)slot << 20 ^ slot->random) * PF_KEY_MULTIPLIER | 1;
     name_thread(slot);
@@ -90,6 +92,7 @@ void pf_slot_detach(void *argument) {
     name_thread(slot);
     slot->attached_ns += pf_now() - slot->attach_ns;
     slot->attach_ns = 0;
+    pf_switches_end();
     pf_thread.slot = NULL;
     __atomic_store_n(&slot->state, PF_SLOT_FREE, __ATOMIC_RELEASE);
 }

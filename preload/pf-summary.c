@@ -2,18 +2,30 @@
 // Adds the segment up: rows sorted by call, site, stream and thread, each group with its statistics.
 #include "pf-summary.h"
 #include "pf-clock.h"
+#include "pf-control.h"
 #include "pf-probe.h"
 #include "pf-process.h"
 #include <stdio.h>
 #include <stdio_ext.h>
 
-const char *const pf_lost_names[PF_LOST_COUNT] = {"memory", "reentry", "child", "clock", "early"};
+const char *const pf_lost_names[PF_LOST_COUNT] = {"memory", "reentry", "child", "early"};
 const char *const pf_kind_names[PF_KIND_COUNT] = {"other", "file",   "pipe",  "socket",
                                                   "tty",   "device", "memory"};
 
 static bool is_messages(const struct pf_row *row) { return pf_is_message(row->call); }
 
 // --- rows
+
+// A stream of stdio without a descriptor is one in memory.
+static enum pf_kind kind_of(const struct pf_row *row) {
+    if (row->stream != PF_STREAM_NONE) {
+        return pf_stream_kind(row->stream);
+    }
+    unsigned family = pf_calls[row->call].family;
+    return family == PF_FAMILY_STDIO || family == PF_FAMILY_FORMAT || family == PF_FAMILY_WIDE
+               ? PF_KIND_MEMORY
+               : PF_KIND_UNKNOWN;
+}
 
 static void add_row(struct pf_summary *summary, size_t room, const struct pf_slot *slot,
                     const struct pf_entry *entry) {
@@ -37,12 +49,13 @@ static void add_row(struct pf_summary *summary, size_t room, const struct pf_slo
         .detail = detail,
         .site = entry->key & 0xffffffffffffull,
         .call = (uint8_t)(entry->key >> PF_KEY_CALL_SHIFT),
-        .fd = (uint8_t)(entry->key >> PF_KEY_FD_SHIFT),
+        .stream = (uint8_t)(entry->key >> PF_KEY_STREAM_SHIFT),
     };
     if (detail != NULL) {
-        row->timed.sampled = detail->sampled;
-        row->timed.sum_ns = detail->sum_ns;
-        row->timed.sumsq_ns2 = detail->sumsq_ns2;
+        row->timed.sampled = detail->timed.count;
+        row->timed.sum_ns = detail->timed.sum_ns;
+        row->timed.sumsq_ns2 =
+            (double)detail->timed.sumsq_ns2[0] + (double)detail->timed.sumsq_ns2[1] * 0x1p64;
         row->timed.certain = detail->certain;
         row->timed.certain_ns = detail->certain_ns;
         row->timed.max_ns = detail->max_ns;
@@ -53,7 +66,7 @@ static void add_row(struct pf_summary *summary, size_t room, const struct pf_slo
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     row->bytes = __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED);
     row->calls = __atomic_load_n(&entry->calls, __ATOMIC_RELAXED);
-    row->kind = row->detail != NULL ? (uint8_t)row->detail->kind : PF_KIND_UNKNOWN;
+    row->kind = (uint8_t)kind_of(row);
     summary->row_count += row->calls != 0;
 }
 
@@ -62,6 +75,9 @@ static void add_slots(struct pf_summary *summary, size_t room) {
     uint64_t at = __atomic_load_n(&segment->first_slot, __ATOMIC_ACQUIRE);
     for (; at != 0; at = ((struct pf_slot *)pf_at(segment, at))->next) {
         const struct pf_slot *slot = pf_at(segment, at);
+        if (slot->reset != segment->control.reset) {
+            continue; // nothing since the reset
+        }
         for (unsigned i = 0; i < PF_CACHE_ENTRIES; i++) {
             add_row(summary, room, slot, &slot->cache[i]);
         }
@@ -82,7 +98,7 @@ static void add_spill(struct pf_summary *summary, const struct pf_spill *spill) 
                 .calls = spill[call].calls,
                 .bytes = spill[call].bytes,
                 .call = (uint8_t)call,
-                .fd = PF_FD_MANY, // some descriptor, and its bytes did go to the kernel
+                .stream = PF_STREAM_MANY, // some descriptor, and its bytes did go to the kernel
             };
         }
     }
@@ -96,7 +112,8 @@ static uint64_t key_of(const struct pf_row *row, enum order order) {
     switch (order) {
     case BY_CALL: return (uint64_t)!is_messages(row) << 8 | row->call;
     case BY_SITE: return (uint64_t)!is_messages(row) << 63 | (uint64_t)row->call << 48 | row->site;
-    case BY_STREAM: return (uint64_t)!is_messages(row) << 16 | (uint64_t)row->fd << 8 | row->kind;
+    case BY_STREAM:
+        return (uint64_t)!is_messages(row) << 16 | (uint64_t)row->stream << 8 | row->kind;
     default: return (uint64_t)!is_messages(row) << 63 | (uint64_t)(uintptr_t)row->slot;
     }
 }
@@ -308,15 +325,24 @@ const struct pf_error *pf_next_error(struct pf_segment *segment, struct pf_error
     }
 }
 
+const struct pf_stream *pf_summary_stream(const struct pf_summary *summary, unsigned stream) {
+    if (summary->segment == NULL || stream < PF_STREAM_FIRST || stream >= PF_STREAM_MANY) {
+        return NULL;
+    }
+    return pf_at(summary->segment,
+                 __atomic_load_n(&summary->segment->stream[stream], __ATOMIC_ACQUIRE));
+}
+
 static void take_slowest(struct pf_summary *summary) {
     struct pf_segment *segment = summary->segment;
     uint64_t at = segment->first_slot;
     for (; at != 0; at = ((struct pf_slot *)pf_at(segment, at))->next) {
         const struct pf_slot *slot = pf_at(segment, at);
         for (unsigned i = 0; i < PF_SLOT_SLOWEST; i++) {
-            struct pf_slow slow = slot->slowest[i];
+            struct pf_event slow = slot->slowest[i];
             size_t place = summary->slowest_count;
-            if (slow.key == 0) {
+            if (slow.key == 0 || slow.duration_ns == UINT64_MAX ||
+                slot->reset != segment->control.reset) {
                 continue;
             }
             while (place > 0 && summary->slowest[place - 1].duration_ns < slow.duration_ns) {
@@ -420,17 +446,21 @@ static uint64_t measure_overhead(struct pf_summary *summary, struct pf_slot *pra
         return 0;
     }
     void *site = (void *)(uintptr_t)1;
-    uint64_t key = 1 | (uint64_t)PF_CALL_write << PF_KEY_CALL_SHIFT;
-    struct pf_entry *entry = &practice->cache[(key * PF_KEY_MULTIPLIER) >> (64 - PF_CACHE_BITS)];
+    uint64_t key = pf_key(PF_CALL_write, PF_STREAM_NONE, site);
+    struct pf_entry *entry =
+        &practice->cache[pf_home(pf_key(PF_CALL_write, 0, site), PF_STREAM_NONE)];
     entry->key = key;
     entry->detail = (uint32_t)pf_units(summary->segment, detail);
     practice->arena = slot->arena;
-    uint64_t lost = summary->segment->lost[PF_LOST_CLOCK];
+    practice->ring = UINT64_MAX;
+    pf_control_set_rate(detail, key);
+    bool tried = thread->switches_tried;
+    thread->switches_tried = true;
     thread->slot = practice;
     uint64_t begun = pf_now();
     for (unsigned i = 0; i < UNTIMED_ROUNDS; i++) {
         entry->skip = UNTIMED_ROUNDS;
-        struct pf_entry *found = pf_enter(PF_CALL_write, 0, site);
+        struct pf_entry *found = pf_enter(PF_CALL_write, -1, site);
         pf_due(found);
         pf_add(&found->bytes, i);
     }
@@ -438,13 +468,13 @@ static uint64_t measure_overhead(struct pf_summary *summary, struct pf_slot *pra
     begun = pf_now();
     for (unsigned i = 0; i < TIMED_ROUNDS; i++) {
         struct pf_probe probe;
-        pf_begin(&probe, entry);
-        pf_end(&probe, i);
+        pf_begin(&probe, entry, NULL, false);
+        pf_end(&probe, i, false);
     }
     double timed = (double)(pf_now() - begun) / TIMED_ROUNDS;
     slot->arena = practice->arena;
     thread->slot = slot;
-    summary->segment->lost[PF_LOST_CLOCK] = lost;
+    thread->switches_tried = tried;
     double calls = (double)(summary->messages.calls + summary->flushes.calls);
     double due = (double)(summary->messages.timed + summary->flushes.timed);
     return (uint64_t)(calls * untimed + due * timed) + summary->segment->setup_ns;

@@ -41,7 +41,7 @@ struct pf_row {
     uint64_t calls;
     uint64_t bytes;
     uint8_t call;
-    uint8_t fd;
+    uint8_t stream;
     uint8_t kind;
 };
 
@@ -87,7 +87,7 @@ struct pf_summary {
     size_t thread_count;
     double thread_output_ns[PF_MOST_GROUPS]; // with its flushes; -1: not known
     size_t all_threads;
-    struct pf_slow slowest[PF_MOST_SLOWEST];
+    struct pf_event slowest[PF_MOST_SLOWEST];
     size_t slowest_count;
     uint64_t lost[PF_LOST_COUNT];
     struct pf_coverage coverage;
@@ -111,6 +111,9 @@ void pf_summary_json(struct pf_out *out, const struct pf_summary *summary);
 
 // A sentence on what the coverage does not cover, or nothing.
 void pf_summary_coverage_note(struct pf_out *out, const struct pf_coverage *coverage);
+
+// The record of a stream; NULL for those that have none of their own.
+const struct pf_stream *pf_summary_stream(const struct pf_summary *summary, unsigned stream);
 
 // Goes through the errors of all slots: begin with {0}; NULL at the end.
 struct pf_error_walk {

@@ -441,7 +441,7 @@ static void put_lost(struct pf_out *out, const struct pf_summary *summary) {
         "calls without a site of their own: MAX_MEMORY_MB is used up",
         "calls without a site of their own: made while we were setting up",
         "calls not counted: a vfork child's, in its parent's memory",
-        "calls not timed: a signal handler's, while we were recording",
+        "calls not counted: made before the loader had relocated us",
     };
     for (unsigned i = 0; i < PF_LOST_COUNT; i++) {
         if (summary->lost[i]) {

@@ -6,9 +6,11 @@
 #undef _FILE_OFFSET_BITS // with 64, the headers would rename pwrite to pwrite64
 #undef _FORTIFY_SOURCE
 #pragma GCC diagnostic ignored "-Wmissing-prototypes" // names that libc exports undeclared
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"  // rows without parameters
 #include "pf-wrap.h"
 #include "pf-emoji.h"
 #include "pf-format.h"
+#include "pf-message.h"
 #include "pf-process.h"
 #include <assert.h>
 #include <err.h>
@@ -41,11 +43,36 @@ PF_INLINE int stream_fd(const FILE *stream) { return stream->_fileno; }
 PF_INLINE int stream_fd(FILE *stream) { return fileno(stream); }
 #endif
 
-// fd
-#define FD(fd) (fd)
-#define STREAM(stream) stream_fd(stream)
-#define NOFD (-1)
-#define CLOSING(stream) (PF_UNLIKELY((stream) == stderr) ? pf_last_words() : -1)
+// fd: the descriptor; the FILE that a timed call looks at; whether it may wait for its lock; and what
+// to do before the call
+#define AT_FD(fd) (fd)
+#define AT_STREAM(stream) stream_fd(stream)
+#define AT_UNLOCKED(stream) stream_fd(stream)
+#define AT_FLUSHING(stream) ((stream) != NULL ? stream_fd(stream) : -1)
+#define AT_NOFD (-1)
+#define AT_CLOSING(stream) stream_fd(stream)
+#define AT_CLOSING_ALL (-1)
+#define FILE_FD(fd) NULL
+#define FILE_STREAM(stream) (stream)
+#define FILE_UNLOCKED(stream) (stream)
+#define FILE_FLUSHING(stream) NULL
+#define FILE_NOFD NULL
+#define FILE_CLOSING(stream) NULL
+#define FILE_CLOSING_ALL NULL
+#define LOCKS_FD(fd) false
+#define LOCKS_STREAM(stream) true
+#define LOCKS_UNLOCKED(stream) false
+#define LOCKS_FLUSHING(stream) false
+#define LOCKS_NOFD false
+#define LOCKS_CLOSING(stream) false
+#define LOCKS_CLOSING_ALL false
+#define PREPARE_FD(fd)
+#define PREPARE_STREAM(stream)
+#define PREPARE_UNLOCKED(stream)
+#define PREPARE_FLUSHING(stream)
+#define PREPARE_NOFD
+#define PREPARE_CLOSING(stream) prepare_closing(stream);
+#define PREPARE_CLOSING_ALL pf_stream_forget(0, PF_FD_MOST);
 
 // bytes: what to note before the call, the bytes, and whether it failed, from `result`
 #define BEFORE_RETURNED
@@ -125,9 +152,19 @@ PF_INLINE int stream_fd(FILE *stream) { return fileno(stream); }
 // A device such as /dev/null says that it took the bytes without ever reading them: only of these
 // kinds do we know that the kernel has been through the buffer, so that we may.
 PF_INLINE bool readable(const struct pf_probe *probe, enum pf_family family) {
-    unsigned kind = probe->detail->kind;
+    enum pf_kind kind = pf_stream_kind((unsigned)(probe->entry->key >> PF_KEY_STREAM_SHIFT));
     return family == PF_FAMILY_STDIO || kind == PF_KIND_FILE || kind == PF_KIND_PIPE ||
            kind == PF_KIND_SOCKET || kind == PF_KIND_TTY;
+}
+
+static void prepare_closing(FILE *stream) {
+    if (PF_UNLIKELY(stream == stderr)) {
+        pf_last_words();
+    }
+    int fd = stream_fd(stream);
+    if (fd >= 0 && pf_thread.vfork_depth == 0) {
+        pf_stream_forget((unsigned)fd, (unsigned)fd);
+    }
 }
 
 static uint64_t datagram_bytes(const struct mmsghdr *messages, int count) {
@@ -172,6 +209,54 @@ PF_INLINE void note_text(struct pf_detail *detail, bool emoji, unsigned fields) 
 #define LAYERED_ERROR false
 #define LAYERED_FLUSH false
 
+// The level that a call names.  A row's own parameter of that name hides these.
+static const int priority = -1;
+static const int level = -1;
+#define LEVEL_WRITE PF_LEVEL_NONE
+#define LEVEL_SEND PF_LEVEL_NONE
+#define LEVEL_COPY PF_LEVEL_NONE
+#define LEVEL_STDIO PF_LEVEL_NONE
+#define LEVEL_FORMAT PF_LEVEL_NONE
+#define LEVEL_WIDE PF_LEVEL_NONE
+#define LEVEL_SYSLOG ((uint8_t)(priority & 7))
+#define LEVEL_JOURNAL pf_level_of_priority(priority)
+#define LEVEL_GLIB pf_level_of_glib(level)
+#define LEVEL_ERROR PF_LEVEL_NONE
+#define LEVEL_FLUSH PF_LEVEL_NONE
+
+// Where a level and a template are looked for, now and then.
+#define LOOK_NOTEXT
+#define LOOK_BUFFER(p)                                                                             \
+    if (bytes != 0 && readable(&probe, text_family)) {                                             \
+        pf_message_look(&probe, (const char *)(p), bytes);                                         \
+    }
+#define LOOK_STRING(s) pf_message_look(&probe, s, length);
+#define LOOK_CHARACTER(c)
+#define LOOK_VECTOR(iov, n)                                                                        \
+    if (bytes != 0 && readable(&probe, text_family)) {                                             \
+        look_at_vector(&probe, iov, (size_t)(n), bytes);                                           \
+    }
+#define LOOK_MESSAGE(m)                                                                            \
+    if (bytes != 0 && readable(&probe, text_family)) {                                             \
+        look_at_vector(&probe, (m)->msg_iov, (m)->msg_iovlen, bytes);                              \
+    }
+#define LOOK_WIDE_STRING(s)
+#define LOOK_WIDE_CHARACTER(c)
+#define LOOK_FORMATTED(f) pf_message_look_at_format(&probe, f);
+#define LOOK_WIDE_FORMATTED(f)
+
+// The first part that holds anything.
+static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, size_t count,
+                           uint64_t bytes) {
+    for (size_t i = 0; i < count; i++) {
+        if (vector[i].iov_len != 0) {
+            pf_message_look(probe, vector[i].iov_base,
+                            vector[i].iov_len < bytes ? vector[i].iov_len : bytes);
+            return;
+        }
+    }
+}
+
 // ret: how to run the real call, keep its result and hand it on
 #define RUN_int(call) int result = call;
 #define RUN_size_t(call) size_t result = call;
@@ -198,26 +283,34 @@ PF_INLINE void note_text(struct pf_detail *detail, bool emoji, unsigned fields) 
     }                                                                                              \
     RUN_##ret(call) if (LAYERED_##family) { pf_inside_end(PF_FRAME); }
 
-#define BODY(name, ret, call, family, bytes_rule, fd, text)                                        \
-    struct pf_entry *entry = pf_enter(PF_CALL_##name, fd, PF_SITE);                                \
-    if (PF_UNLIKELY(entry == NULL)) {                                                              \
-        RUN_##ret(call) RETURN_##ret                                                               \
+// Not timed: everything that most calls do.
+#define BODY(name, ret, call, timed, family, bytes_rule, fd, text)                                 \
+    struct pf_entry *entry = pf_enter(PF_CALL_##name, AT_##fd, PF_SITE);                           \
+    PREPARE_##fd if (PF_UNLIKELY(entry == NULL)) { RUN_##ret(call) RETURN_##ret }                  \
+    if (pf_due(entry)) {                                                                           \
+        return timed;                                                                              \
     }                                                                                              \
-    BEFORE_##bytes_rule if (PF_LIKELY(!pf_due(entry))) {                                           \
-        RUN_LAYERED(ret, family, call)                                                             \
+    BEFORE_##bytes_rule RUN_LAYERED(ret, family, call)                                             \
         pf_account(entry, BYTES_##bytes_rule, FAILED_##bytes_rule);                                \
-        RETURN_##ret                                                                               \
-    }                                                                                              \
-    WALK_##text struct pf_probe probe;                                                             \
-    pf_begin(&probe, entry);                                                                       \
+    RETURN_##ret
+
+// Timed: a function of its own, so that the others save no more registers than they need.
+#define TIMED_BODY(name, ret, call, family, bytes_rule, fd, text)                                  \
+    BEFORE_##bytes_rule WALK_##text struct pf_probe probe;                                         \
+    pf_begin(&probe, entry, FILE_##fd, LOCKS_##fd);                                                \
     RUN_LAYERED(ret, family, call)                                                                 \
     const uint64_t bytes = BYTES_##bytes_rule;                                                     \
-    pf_end(&probe, bytes);                                                                         \
-    pf_account(entry, bytes, FAILED_##bytes_rule);                                                 \
+    const bool failed = FAILED_##bytes_rule;                                                       \
+    probe.level = LEVEL_##family;                                                                  \
+    pf_end(&probe, bytes, failed);                                                                 \
+    pf_account(entry, bytes, failed);                                                              \
     if (probe.detail != NULL) {                                                                    \
         const enum pf_family text_family = PF_FAMILY_##family;                                     \
         (void)text_family;                                                                         \
         note_text(probe.detail, SEES_##text, FIELDS_##text);                                       \
+        if (PF_UNLIKELY(pf_message_wanted(probe.detail))) {                                        \
+            LOOK_##text                                                                            \
+        }                                                                                          \
     }                                                                                              \
     RETURN_##ret
 
@@ -238,7 +331,8 @@ PF_INLINE void note_text(struct pf_detail *detail, bool emoji, unsigned fields) 
 #define TYPE_wint_t wint_t
 #define PF_ABSENT_noreturn
 
-#define BODY_noreturn(name, ret, call, family, bytes, fd, text) NORETURN_BODY(name, family, call)
+#define BODY_noreturn(name, ret, call, timed, family, bytes, fd, text)                             \
+    NORETURN_BODY(name, family, call)
 #define BODY_void BODY
 #define BODY_int BODY
 #define BODY_size_t BODY
@@ -247,9 +341,15 @@ PF_INLINE void note_text(struct pf_detail *detail, bool emoji, unsigned fields) 
 
 typedef void noreturn;
 
+#define WITH_ENTRY(...) struct pf_entry *entry __VA_OPT__(, ) __VA_ARGS__
+#define ENTRY_AND(...) entry __VA_OPT__(, ) __VA_ARGS__
 #define WRAP(name, ret, params, args, family, bytes, fd, text)                                     \
-    static __attribute__((noinline)) ret on_##name params{                                         \
-        BODY(name, ret, pf_real_##name args, family, bytes, fd, text)} PF_EXPORT ret name params { \
+    static __attribute__((noinline)) ret timed_##name(WITH_ENTRY params) {                         \
+        TIMED_BODY(name, ret, pf_real_##name args, family, bytes, fd, text)                        \
+    }                                                                                              \
+    static __attribute__((noinline))                                                               \
+    ret on_##name params{BODY(name, ret, pf_real_##name args, timed_##name(ENTRY_AND args),        \
+                              family, bytes, fd, text)} PF_EXPORT ret name params {                \
         if (PF_IS_OFF()) {                                                                         \
             return pf_real_##name args;                                                            \
         }                                                                                          \
@@ -272,7 +372,8 @@ typedef void noreturn;
 #define PF_CALL(name, ret, params, args, family, bytes, fd, text)                                  \
     PF_REAL(name, ret, params, args)                                                               \
     WRAP_##ret(name, ret, params, args, family, bytes, fd, text)
-// The v form's own row resolves it, so it must be in the table as well: err needs verr, and so on.
+// The v form's own row resolves it and times for it, so it must be in the table as well and have the
+// same rules: err needs verr, and so on.
 #define PF_VCALL(name, ret, params, last, vname, vargs, family, bytes, fd, text)
 #define PF_TAIL(name, family, why)
 #define PF_HOOK(name, family, why)
@@ -286,7 +387,8 @@ typedef void noreturn;
         if (PF_IS_EARLY()) {                                                                       \
             RUN_##ret(pf_early_##vname vargs) RETURN_##ret                                         \
         }                                                                                          \
-        BODY_##ret(name, ret, pf_real_##vname vargs, family, bytes, fd, text)                      \
+        BODY_##ret(name, ret, pf_real_##vname vargs, timed_##vname(ENTRY_AND vargs), family,       \
+                   bytes, fd, text)                                                                \
     }
 #define PF_TAIL(name, family, why)
 #define PF_HOOK(name, family, why)
@@ -302,5 +404,6 @@ void pf_resolve_early(void) {
     PF_RESOLVE_EARLY(sendmsg);
     PF_RESOLVE_EARLY(fsync);
     PF_RESOLVE_EARLY(fdatasync);
+    pf_resolve_descriptors();
     pf_resolve_hooks();
 }

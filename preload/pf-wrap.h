@@ -48,6 +48,9 @@
         }                                                                                          \
     } while (0)
 
+// Resolvers of pf-wrap.c's and pf-descriptors.c's own signal-safe rows.
+void pf_resolve_descriptors(void);
+
 // Counts what a call that returned did; `entry` may be a stand-in.
 PF_INLINE void pf_account(struct pf_entry *entry, uint64_t bytes, bool failed) {
     if (PF_LIKELY(entry->key != 0)) {

@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -481,6 +482,13 @@ class Case(unittest.TestCase):
         self.assertEqual(bare.stdout, profiled.stdout)
         self.assertEqual(bare.stderr, profiled.stderr)
         self.assertEqual(bare.files(), profiled.files())
+
+
+def wait_for(condition, seconds=20):
+    """Until a process that nobody can wait for has done its part."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
 
 
 def main():

@@ -258,7 +258,7 @@ static void do_day(void) {
         uint64_t *word = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
         must(fd >= 0 && word != MAP_FAILED);
         for (int i = 0; i < 65536 / 8 - 2; i++) {
-            if (word[i] == 1 && word[i + 1] == 16 && word[i - 1] >> 56 == 1) {
+            if (word[i] == 1 && word[i + 1] == 16 && word[i - 1] >> 56 == 2) {
                 word[i] += UINT32_MAX - 3u;
                 word[i + 1] += 16ull * (UINT32_MAX - 3u);
                 __atomic_fetch_add(&account->begun, UINT32_MAX - 3u, __ATOMIC_SEQ_CST);

@@ -1,12 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // x86_64: counters as one instruction, so that a signal handler cannot come in between.
+//
+// No lock prefix: only the owning thread and the handlers on top of it write here.
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
 
-// No lock prefix: only the owning thread and the handlers on top of it write here.
 static inline __attribute__((always_inline)) void pf_add(uint64_t *counter, uint64_t value) {
     __asm__("addq %1, %0" : "+m"(*counter) : "er"(value) : "cc");
+}
+
+static inline __attribute__((always_inline)) void pf_add32(uint32_t *counter, uint32_t value) {
+    __asm__("addl %1, %0" : "+m"(*counter) : "er"(value) : "cc");
+}
+
+// 128 bits, low half first.  A handler between the two instructions adds its own whole number; the
+// carry of ours is kept with the flags that it gives back, so the sum comes out right.
+static inline __attribute__((always_inline)) void pf_add128(uint64_t *counter, uint64_t low,
+                                                            uint64_t high) {
+    __asm__("addq %2, %0\n\tadcq %3, %1"
+            : "+m"(counter[0]), "+m"(counter[1])
+            : "r"(low), "er"(high)
+            : "cc");
 }
 
 // One less; true when the result is negative.
@@ -14,6 +29,13 @@ static inline __attribute__((always_inline)) bool pf_take_one(int32_t *counter) 
     bool negative;
     __asm__("subl $1, %0" : "+m"(*counter), "=@ccs"(negative));
     return negative;
+}
+
+// One more; the value before.
+static inline __attribute__((always_inline)) uint64_t pf_next_of(uint64_t *counter) {
+    uint64_t one = 1;
+    __asm__("xaddq %0, %1" : "+r"(one), "+m"(*counter) : : "cc");
+    return one;
 }
 
 #define PF_ARCH_HAS_THUNKS 1

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a timed message says of itself: its level, and the template it was made from.
+#pragma once
+#include "pf-probe.h"
+
+#define PF_MESSAGE_FIRST 16u // timed calls of a site that are all looked at
+#define PF_MESSAGE_EVERY 64u // and of the rest one in so many
+
+PF_INLINE bool pf_message_wanted(const struct pf_detail *detail) {
+    return detail->template_seen < PF_MESSAGE_FIRST || detail->timed.count % PF_MESSAGE_EVERY == 0;
+}
+
+PF_INLINE uint8_t pf_level_of_priority(int priority) {
+    return priority < 0 ? PF_LEVEL_NONE : (uint8_t)(priority & 7);
+}
+
+// GLib's own mapping to the journal's levels; its lowest bit wins.
+uint8_t pf_level_of_glib(int level);
+
+// The level that a text names: "<3>", {"level": "error"}, [WARN], level=info, a word in capitals.
+uint8_t pf_level_of_text(const char *text, size_t size);
+
+// A hash of the text with what changes from one message to the next left out: numbers, words with
+// digits in them, quoted strings.
+uint64_t pf_template_hash(const char *text, size_t size);
+
+// Looks at what was written, or at the format it was written by.
+void pf_message_look(struct pf_probe *probe, const char *text, size_t size);
+void pf_message_look_at_format(struct pf_probe *probe, const char *format);

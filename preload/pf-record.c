@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+// Timed calls: what is read before and after one, and what is made of it.
+//
+// A signal handler's own timed call may come between any two instructions here.  So each sum grows by
+// single instructions, each maximum by compare-and-swap, and each event is filled in a place of its
+// own; nothing is guarded, and a handler that jumps away leaves nothing locked.
+#include "pf-probe.h"
+#include "pf-process.h"
+#include "pf-real.h"
+#include "pf-skip.h"
+#include "pf-stack.h"
+#include "pf-switch.h"
+#include <stdio_ext.h>
+
+#define BEING_WRITTEN UINT64_MAX
+
+// --- before
+
+#ifdef __GLIBC__
+#define USER_LOCK 0x8000 // __fsetlocking: the caller locks
+#endif
+
+// Bytes in the stream's buffer.
+PF_INLINE size_t pending(FILE *stream) {
+#ifdef __GLIBC__
+    if (PF_LIKELY(stream->_mode <= 0)) {
+        return (size_t)(stream->_IO_write_ptr - stream->_IO_write_base);
+    }
+#endif
+    return __fpending(stream);
+}
+
+PF_INLINE bool may_be_locked(const FILE *stream) {
+#ifdef __GLIBC__
+    extern char __libc_single_threaded;
+    return !__libc_single_threaded && (stream->_flags & USER_LOCK) == 0;
+#else
+    (void)stream;
+    return true;
+#endif
+}
+
+// Waits for the stream's lock as the real call would, only that we look at the clock; the real call
+// then takes it again.  (Held over the real call, it would stay locked if that is cancelled.)
+static PF_COLD uint64_t wait_for_lock(FILE *stream) {
+    uint64_t start = pf_now();
+    flockfile(stream);
+    funlockfile(stream);
+    uint64_t waited = pf_now() - start;
+    return waited > pf_clock_cost_ns ? waited - pf_clock_cost_ns : 0;
+}
+
+void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool locks) {
+    struct pf_slot *slot = pf_thread.slot;
+    probe->detail = NULL;
+    if (PF_UNLIKELY(slot == NULL || entry->detail == 0)) {
+        entry->skip = PF_SKIP_NEVER;
+        return;
+    }
+    struct pf_detail *detail = pf_at(pf_process.segment, entry->detail);
+    double factor = detail->skip_factor;
+    entry->skip = factor == 0 ? 0 : pf_skip_draw(factor, &slot->random);
+    if (factor > 0) {
+        return; // rate 0: count only
+    }
+    probe->slot = slot;
+    probe->entry = entry;
+    probe->certain = factor < 0 && entry->calls == 1;
+    probe->stream = stream;
+    probe->lock_ns = 0;
+    probe->level = PF_LEVEL_NONE;
+    if (stream != NULL) {
+        probe->pending = pending(stream);
+    }
+    probe->detail = detail;
+    pf_switches_begin(probe);
+    probe->start_ns = pf_now();
+    slot->in_call_key = entry->key;
+    slot->in_call_ns = probe->start_ns;
+    if (locks && may_be_locked(stream)) {
+        if (PF_LIKELY(ftrylockfile(stream) == 0)) {
+            funlockfile(stream);
+        } else {
+            probe->lock_ns = wait_for_lock(stream);
+            pf_switches_begin(probe); // that wait is told apart
+        }
+    }
+}
+
+// --- after
+
+PF_INLINE void add_sums(struct pf_sums *sums, uint64_t ns) {
+    unsigned __int128 square = (unsigned __int128)ns * ns;
+    pf_add(&sums->count, 1);
+    pf_add(&sums->sum_ns, ns);
+    pf_add128(sums->sumsq_ns2, (uint64_t)square, (uint64_t)(square >> 64));
+}
+
+static PF_COLD void raise_to(uint64_t *maximum, uint64_t value) {
+    uint64_t old = __atomic_load_n(maximum, __ATOMIC_RELAXED);
+    while (old < value && !__atomic_compare_exchange_n(maximum, &old, value, false,
+                                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    }
+}
+
+static void add_double(double *sum, double value) {
+    uint64_t *bits = (uint64_t *)sum;
+    uint64_t old = __atomic_load_n(bits, __ATOMIC_RELAXED);
+    union {
+        uint64_t bits;
+        double value;
+    } new;
+    do {
+        new.bits = old;
+        new.value += value;
+    } while (!__atomic_compare_exchange_n(bits, &old, new.bits, false, __ATOMIC_RELAXED,
+                                          __ATOMIC_RELAXED));
+}
+
+static PF_COLD void add_weighted(struct pf_detail *detail, double period, uint64_t latency) {
+    double ns = (double)latency;
+    add_double(&detail->weight, period);
+    add_double(&detail->weighted_ns, period * ns);
+    add_double(&detail->variance_ns2, period * (period - 1) * ns * ns);
+}
+
+// The latency's bucket, from the slot's arena the first time its octave is hit.
+PF_INLINE void add_bucket(struct pf_slot *slot, struct pf_detail *detail, uint64_t latency) {
+    unsigned bucket = pf_hist_bucket(latency);
+    uint32_t *octave = &detail->octave[bucket / PF_HIST_SUB];
+    if (PF_UNLIKELY(*octave == 0)) {
+        void *line = pf_slot_take(slot, PF_HIST_SUB * sizeof(uint32_t));
+        if (line == NULL) {
+            return;
+        }
+        uint32_t none = 0;
+        __atomic_compare_exchange_n(octave, &none, (uint32_t)pf_units(pf_process.segment, line),
+                                    false, __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    }
+    uint32_t *counts = pf_at(pf_process.segment, *octave);
+    pf_add32(&counts[bucket % PF_HIST_SUB], 1);
+}
+
+// A place is marked before it is filled, so that a handler in between takes another one, and is
+// valid again with the last store.
+static void put_event(struct pf_event *place, const struct pf_event *event) {
+    place->key = event->key;
+    place->start_ns = event->start_ns;
+    place->bytes = event->bytes;
+    place->error = event->error;
+    place->why = event->why;
+    place->level = event->level;
+    place->stack = event->stack;
+    place->lock_ns = event->lock_ns;
+    __atomic_store_n(&place->duration_ns, event->duration_ns, __ATOMIC_RELEASE);
+}
+
+static PF_COLD void record_slowest(struct pf_slot *slot, const struct pf_event *event) {
+    struct pf_event *list = slot->slowest;
+    for (unsigned turn = 0; turn < 2; turn++) {
+        unsigned shortest = 0;
+        unsigned second = 0;
+        for (unsigned i = 1; i < PF_SLOT_SLOWEST; i++) {
+            if (list[i].duration_ns < list[shortest].duration_ns) {
+                second = shortest;
+                shortest = i;
+            } else if (second == shortest || list[i].duration_ns < list[second].duration_ns) {
+                second = i;
+            }
+        }
+        uint64_t old = list[shortest].duration_ns;
+        if (old >= event->duration_ns) {
+            return;
+        }
+        if (__atomic_compare_exchange_n(&list[shortest].duration_ns, &old, BEING_WRITTEN, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            put_event(&list[shortest], event);
+            uint64_t floor = list[second].duration_ns;
+            slot->slow_floor_ns = floor < event->duration_ns ? floor : event->duration_ns;
+            return;
+        }
+    }
+}
+
+static PF_COLD struct pf_ring *make_ring(struct pf_slot *slot) {
+    struct pf_segment *segment = pf_process.segment;
+    uint64_t size = pf_process.config.setting[PF_VAR_BUFFER_SIZE].number;
+    // A power of two, and many threads share the room that one would have.
+    while ((size & (size - 1)) != 0) {
+        size += size & -size;
+    }
+    for (uint32_t slots = segment->slot_count; slots > 4 && size > 64; slots /= 2) {
+        size /= 2;
+    }
+    struct pf_ring *ring =
+        pf_segment_take(sizeof *ring + size * sizeof(struct pf_event), PF_UNIT * 2);
+    if (ring == NULL) {
+        slot->ring = UINT64_MAX; // not asked for again
+        return NULL;
+    }
+    ring->size = size;
+    uint64_t none = 0;
+    __atomic_compare_exchange_n(&slot->ring, &none, pf_units(segment, ring), false,
+                                __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+    return pf_at(segment, slot->ring);
+}
+
+PF_INLINE void record_recent(struct pf_slot *slot, const struct pf_event *event) {
+    struct pf_ring *ring;
+    if (PF_UNLIKELY(slot->ring == 0)) {
+        ring = make_ring(slot);
+    } else {
+        ring = slot->ring == UINT64_MAX ? NULL : pf_at(pf_process.segment, slot->ring);
+    }
+    if (PF_LIKELY(ring != NULL)) {
+        uint64_t at = pf_next_of(&ring->head);
+        struct pf_event *place = &ring->event[at & (ring->size - 1)];
+        place->duration_ns = BEING_WRITTEN;
+        __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        put_event(place, event);
+    }
+}
+
+// Did this call hand bytes to the kernel?  A stream's buffer that holds less than it had and got has
+// been emptied meanwhile; all other families go there every time.
+PF_INLINE bool flushed(const struct pf_probe *probe, unsigned family, uint64_t bytes) {
+    if (probe->stream != NULL) {
+        size_t now = pending(probe->stream);
+        return family == PF_FAMILY_WIDE || bytes == 0 ? now < probe->pending
+                                                      : now != probe->pending + bytes;
+    }
+    return family != PF_FAMILY_STDIO && family != PF_FAMILY_FORMAT && family != PF_FAMILY_WIDE;
+}
+
+PF_INLINE unsigned size_class(uint64_t bytes) {
+    unsigned bits = bytes == 0 ? 0 : 64u - (unsigned)__builtin_clzll(bytes);
+    return bits < 16 ? bits : 16;
+}
+
+void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
+    struct pf_detail *detail = probe->detail;
+    if (PF_UNLIKELY(detail == NULL)) {
+        return;
+    }
+    uint64_t now = pf_now();
+    bool switched = pf_switches_changed(probe);
+    struct pf_slot *slot = probe->slot;
+    slot->in_call_ns = 0;
+    uint64_t key = probe->entry->key;
+    uint64_t latency = now - probe->start_ns;
+    latency = latency > pf_clock_cost_ns ? latency - pf_clock_cost_ns : 0;
+    if (PF_UNLIKELY(probe->lock_ns != 0)) { // three clock reads lie in between then
+        probe->lock_ns = probe->lock_ns < latency ? probe->lock_ns : latency;
+    }
+    unsigned family = pf_calls[(key >> PF_KEY_CALL_SHIFT) & 0xff].family;
+    enum pf_why why = switched                        ? PF_WHY_BLOCKED
+                      : flushed(probe, family, bytes) ? PF_WHY_FLUSH
+                                                      : PF_WHY_FORMAT;
+    if (PF_UNLIKELY(probe->certain)) {
+        pf_add(&detail->certain, 1);
+        pf_add(&detail->certain_ns, latency);
+    } else {
+        add_sums(&detail->timed, latency);
+        add_bucket(slot, detail, latency);
+        if (detail->period > 1) {
+            add_weighted(detail, detail->period, latency);
+        }
+    }
+    if (PF_LIKELY(probe->switches_by != PF_SWITCHES_UNKNOWN)) {
+        add_sums(&detail->why[why], latency - probe->lock_ns);
+        if (PF_UNLIKELY(probe->lock_ns != 0)) {
+            add_sums(&detail->why[PF_WHY_LOCK], probe->lock_ns);
+        }
+    } else {
+        pf_add(&detail->why_skipped, 1);
+    }
+    pf_add32(&detail->sizes[size_class(bytes)], 1);
+    pf_add32(&detail->level[probe->level], probe->level != PF_LEVEL_NONE);
+    if (PF_UNLIKELY(latency > detail->max_ns)) {
+        raise_to(&detail->max_ns, latency);
+    }
+    if (PF_UNLIKELY(detail->first_ns == 0)) {
+        detail->first_ns = probe->start_ns;
+    }
+    detail->last_ns = now;
+    struct pf_event event = {
+        .key = key,
+        .duration_ns = latency,
+        .start_ns = probe->start_ns,
+        .bytes = bytes,
+        .error = failed ? (uint16_t)errno : 0,
+        .why = probe->lock_ns * 2 > latency ? PF_WHY_LOCK : (uint8_t)why,
+        .level = probe->level,
+        .lock_ns = probe->lock_ns,
+    };
+    if (PF_UNLIKELY(pf_stack_wanted(detail))) {
+        event.stack = pf_stack_take(slot, detail, key, latency);
+    }
+    record_recent(slot, &event);
+    if (PF_UNLIKELY(latency > slot->slow_floor_ns)) {
+        record_slowest(slot, &event);
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Call stacks of some of the timed calls, each stored once.
+#pragma once
+#include "pf-arch.h"
+#include "pf-process.h"
+
+#define PF_STACK_MOST 64u  // frames
+#define PF_STACK_FIRST 8u  // the first timed calls of a site all give one
+#define PF_STACK_EVERY 16u // and of the rest one in so many, unless STACKS says otherwise
+
+// A few instructions for every timed call: is this one's stack to be taken?
+PF_INLINE bool pf_stack_wanted(struct pf_detail *detail) {
+    uint32_t every = pf_process.stack_every;
+    if (every <= 1) {
+        return every == 1;
+    }
+    return detail->stacks_taken < PF_STACK_FIRST || detail->timed.count % every == 0;
+}
+
+// Takes the stack of the call of `key` that is being ended.  A link to it, 0: none.
+uint32_t pf_stack_take(struct pf_slot *slot, struct pf_detail *detail, uint64_t key,
+                       uint64_t latency);

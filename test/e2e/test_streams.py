@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Streams: calls and bytes go to what the descriptor led to at that moment."""
+import os
+import tempfile
+import unittest
+
+import pfharness as pf
+
+
+def streams(one):
+    """{(kind, last part of the path): (calls, bytes)} of one process's messages."""
+    found = {}
+    for stream in one["streams"]:
+        key = (stream["kind"], os.path.basename(stream["path"] or ""))
+        calls, size = found.get(key, (0, 0))
+        found[key] = (calls + stream["message_count"], size + stream["bytes"])
+    return found
+
+
+class Descriptors(pf.Case):
+    """Every way in which libc leads a descriptor elsewhere."""
+
+    def run_way(self, way, rate="0.01"):
+        with tempfile.TemporaryDirectory(dir=pf.SCRATCH) as folder:
+            run = pf.execute([pf.build("descriptors"), way, folder], SAMPLE_RATE=rate)
+            self.assertEqual(run.status, 0, run.stderr)
+            sizes = {name: os.path.getsize(os.path.join(folder, name))
+                     for name in os.listdir(folder)}
+            return run, sizes
+
+    def test_a_file_after_another(self):
+        for way in ("close", "__close", "close_range", "closefrom", "dup2", "__dup2", "dup3",
+                    "fclose", "freopen", "freopen64"):
+            with self.subTest(way=way):
+                run, sizes = self.run_way(way)
+                self.assertEqual(sizes, {"first": 30, "second": 100})
+                self.assertEqual(streams(self.check(run.only())),
+                                 {("file", "first"): (3, 30), ("file", "second"): (5, 100)})
+
+    def test_a_pipe_after_another(self):
+        run, sizes = self.run_way("pclose")
+        self.assertEqual(sizes, {"first": 30, "second": 100})
+        ours = [one for ones in run.summaries().values() for one in ones
+                if one["process"]["program"] == "descriptors"]
+        pipes = [(s["kind"], s["message_count"], s["bytes"]) for s in ours[0]["streams"]]
+        self.assertEqual(sorted(pipes), [("pipe", 3, 30), ("pipe", 5, 100)])
+
+    def test_the_standard_descriptors_of_a_daemon(self):
+        run, _ = self.run_way("daemon")
+        pf.wait_for(lambda: len(run.summaries()) == 2)
+        found = [streams(one) for ones in run.summaries().values() for one in ones]
+        self.assertIn({("file", "first"): (3, 30)}, found)
+        self.assertIn({("device", "null"): (5, 100)}, found)
+
+    def test_the_standard_descriptors_of_a_login(self):
+        run, _ = self.run_way("login_tty")
+        (one,) = [one for ones in run.summaries().values() for one in ones]
+        found = streams(self.check(one))
+        self.assertEqual(found[("file", "first")], (3, 30))
+        self.assertEqual([v for (kind, _), v in found.items() if kind == "tty"], [(5, 100)])
+
+    def test_one_stream_by_several_numbers(self):
+        run, sizes = self.run_way("dup")
+        self.assertEqual(sizes, {"first": 150})
+        one = self.check(run.only())
+        self.assertEqual(streams(one), {("file", "first"): (15, 150)})
+        self.assertEqual(len(one["streams"]), 1)
+        self.assertEqual(one["streams"][0]["opens"], 4)
+
+    def test_each_way_is_tried(self):
+        done = pf.execute([pf.build("descriptors"), "list"], profiled=False)
+        tried = {"close", "__close", "close_range", "closefrom", "dup2", "__dup2", "dup3", "fclose",
+                 "freopen", "freopen64", "pclose", "daemon", "login_tty", "dup"}
+        self.assertEqual(set(done.stdout.decode().split()), tried)
+
+
+if __name__ == "__main__":
+    pf.main()
