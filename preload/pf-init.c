@@ -7,6 +7,7 @@
 #include "pf-real.h"
 #include "pf-skip.h"
 #include "pf-summary.h"
+#include "pf-unwind.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -142,6 +143,7 @@ void pf_init(void) {
     say_missing();
     pf_process.skip_factor = pf_skip_factor(pf_process.config.setting[PF_VAR_SAMPLE_RATE].real);
     pf_clock_init();
+    pf_unwind_init();
     note_start();
     note_stderr();
     pf_process.kernel_bytes_known =
