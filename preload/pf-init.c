@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The constructor, and what becomes of us at fork and before seccomp.
 #include "pf-clock.h"
-#include "pf-module.h"
 #include "pf-print.h"
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
 #include "pf-summary.h"
 #include "pf-switch.h"
+#include "pf-unwind.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -116,6 +116,15 @@ static void say_missing(void) {
     }
 }
 
+// STACKS=auto: the first timed calls of each site, and then one in STACK_EVERY; on: every timed call.
+static void choose_stacks(void) {
+    const struct pf_setting *setting = pf_process.config.setting;
+    enum { AUTO, ON, OFF };
+    uint64_t how = setting[PF_VAR_STACKS].number;
+    pf_process.stack_every = how == AUTO ? (uint32_t)setting[PF_VAR_STACK_EVERY].number : how == ON;
+    pf_process.stack_depth = (uint32_t)setting[PF_VAR_STACK_DEPTH].number;
+}
+
 // libc hands such a handler the exit status as well.
 static void at_exit(void *how, int status) { pf_finish_with(how, status & 0xff); }
 static void at_quick_exit(void *unused) {
@@ -142,8 +151,8 @@ void pf_init(void) {
     }
     say_missing();
     pf_clock_init();
-    pf_module_init();
     pf_unwind_init();
+    choose_stacks();
     note_start();
     note_stderr();
     pf_process.kernel_bytes_known =

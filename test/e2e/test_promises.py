@@ -841,6 +841,8 @@ class BadValues(pf.Case):
         "ENABLE_FAST_PATH": ["fast"],
         "BACKGROUND_PROCESSING": ["2"],
         "CAPTURE_TEXT": ["text"],
+        "STACK_DEPTH": ["0", "65", "deep"],
+        "STACK_EVERY": ["1", "often"],
     }
 
     def test_each(self):
