@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Walks a format and its arguments as glibc's printf will: one walk for narrow and wide formats.
 #include "pf-format.h"
+#include "pf-arch.h"
 #include "pf-emoji.h"
 #include <limits.h>
 #include <stddef.h>
@@ -360,4 +361,91 @@ __attribute__((cold)) void pf_format_walk_wide(const wchar_t *format, va_list ar
     va_copy(copy.list, args);
     walk(format, true, &copy, ret_format);
     va_end(copy.list);
+}
+
+// --- constant formats
+
+// A string without a precision, or with one below 128: 0x80 | precision.
+enum { OP_STRING = POINTER + 1, OP_PRECISION = 0x80 };
+
+bool pf_format_compile(const char *format, struct pf_format_program *ret_program) {
+    struct pf_format_program program = {0};
+    struct pf_format literal = {0};
+    unsigned fields = 0;
+    unsigned count = 0; // up to the last string
+    unsigned ops = 0;
+    unsigned char op[PF_FORMAT_OPS];
+    for (size_t at = 0; at = pass_literal(format, at, false, &literal), format[at] != 0;) {
+        at++;
+        struct conversion it;
+        if (!parse(format, &at, false, &it) || it.by_number || it.width_from != FROM_FORMAT ||
+            it.precision_from != FROM_FORMAT || it.kind == LONG_DOUBLE || it.precision >= 128) {
+            return false;
+        }
+        bool text = it.letter == 's' || it.letter == 'c' || it.letter == 'S' || it.letter == 'C';
+        if (text && it.wide) {
+            return false;
+        }
+        fields += it.letter != '%' && it.letter != 'n';
+        if (it.kind == NOTHING) {
+            continue;
+        }
+        if (ops < PF_FORMAT_OPS) {
+            bool string = it.letter == 's';
+            op[ops++] = (unsigned char)(!string            ? (unsigned)it.kind
+                                        : it.precision < 0 ? (unsigned)OP_STRING
+                                                           : OP_PRECISION | (unsigned)it.precision);
+            count = string ? ops : count;
+        } else if (it.letter == 's') {
+            return false;
+        }
+    }
+    if (fields > 255) {
+        return false;
+    }
+    program.fields = (uint8_t)fields;
+    program.emoji = literal.emoji;
+    program.count = (uint8_t)count;
+    for (unsigned i = 0; i < count; i++) {
+        program.op[i] = op[i];
+    }
+    *ret_program = program;
+    return true;
+}
+
+#ifdef PF_ARCH_HAS_ARGUMENTS
+static inline intptr_t take_next(struct pf_arguments *at, enum kind kind) {
+    if (kind == DOUBLE) {
+        pf_pass_double(at);
+        return 0;
+    }
+    return (intptr_t)pf_next_integer(at);
+}
+#else
+static inline intptr_t take_next(struct arguments *at, enum kind kind) { return next(at, kind); }
+#endif
+
+void pf_format_run(const struct pf_format_program *program, va_list args,
+                   struct pf_format *ret_format) {
+    *ret_format =
+        (struct pf_format){.fields = program->fields, .emoji = program->emoji, .complete = true};
+    const unsigned count = program->count;
+    if (count == 0 || program->emoji) {
+        return;
+    }
+#ifdef PF_ARCH_HAS_ARGUMENTS
+    struct pf_arguments at = pf_arguments_of(args);
+#else
+    struct arguments at;
+    va_copy(at.list, args);
+#endif
+    for (unsigned i = 0; i < count && !ret_format->emoji; i++) {
+        const unsigned op = program->op[i];
+        if (op == OP_STRING || op >= OP_PRECISION) {
+            int precision = op == OP_STRING ? -1 : (int)(op & 0x7f);
+            ret_format->emoji = narrow_has_emoji((const char *)take_next(&at, POINTER), precision);
+        } else {
+            (void)take_next(&at, (enum kind)op);
+        }
+    }
 }

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <wchar.h>
 
 struct pf_format {
@@ -15,3 +16,22 @@ struct pf_format {
 // its terminator or its precision.  Writes nothing (%n is passed over).  Async-signal-safe.
 void pf_format_walk(const char *format, va_list args, struct pf_format *ret_format);
 void pf_format_walk_wide(const wchar_t *format, va_list args, struct pf_format *ret_format);
+
+// What a walk of a plain format comes to, so that a constant format is parsed only once: which
+// arguments are passed over on the way to each string.
+#define PF_FORMAT_OPS 17
+struct pf_format_program {
+    uint32_t generation; // the caller's
+    uint8_t fields;
+    uint8_t emoji; // in the literal text
+    uint8_t count;
+    uint8_t op[PF_FORMAT_OPS];
+};
+
+// False: this format needs the walk (numbered arguments, stars, wide strings, long doubles, or more
+// arguments before its last string than fit).
+bool pf_format_compile(const char *format, struct pf_format_program *ret_program);
+
+// As pf_format_walk with the format that the program was compiled from.
+void pf_format_run(const struct pf_format_program *program, va_list args,
+                   struct pf_format *ret_format);

@@ -7,6 +7,7 @@
 #include "pf-print.h"
 #include "pf-process.h"
 #include "pf-wrap.h"
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -231,6 +232,17 @@ long pf_after_vfork(long result) {
 PF_EXPORT pid_t vfork(void) { return fork(); }
 PF_EXPORT pid_t __vfork(void) { return fork(); }
 #endif
+
+// --- the end of a module
+
+uint32_t pf_closed_modules;
+
+PF_REAL(dlclose, int, (void *handle), (handle))
+PF_EXPORT int dlclose(void *handle) {
+    int result = pf_real_dlclose(handle);
+    __atomic_fetch_add(&pf_closed_modules, 1, __ATOMIC_RELAXED);
+    return result;
+}
 
 // --- a seccomp filter
 

@@ -5,6 +5,7 @@
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
+#include "pf-skip.h"
 #include "pf-summary.h"
 #include "pf-switch.h"
 #include "pf-unwind.h"
@@ -123,6 +124,8 @@ static void choose_stacks(void) {
     uint64_t how = setting[PF_VAR_STACKS].number;
     pf_process.stack_every = how == AUTO ? (uint32_t)setting[PF_VAR_STACK_EVERY].number : how == ON;
     pf_process.stack_depth = (uint32_t)setting[PF_VAR_STACK_DEPTH].number;
+    pf_process.stack_factor =
+        pf_process.stack_every > 1 ? pf_skip_factor(1.0 / pf_process.stack_every) : 0;
 }
 
 // libc hands such a handler the exit status as well.

@@ -2,12 +2,20 @@
 // What a timed message says of itself: its level, and the template it was made from.
 #pragma once
 #include "pf-probe.h"
+#include "pf-skip.h"
 
-#define PF_MESSAGE_FIRST 16u // timed calls of a site that are all looked at
-#define PF_MESSAGE_EVERY 64u // and of the rest one in so many
+#define PF_MESSAGE_FIRST                                                                           \
+    16u // timed calls of a site that are all looked at; then one in 64, by chance
 
-PF_INLINE bool pf_message_wanted(const struct pf_detail *detail) {
-    return detail->template_seen < PF_MESSAGE_FIRST || detail->timed.count % PF_MESSAGE_EVERY == 0;
+PF_INLINE bool pf_message_wanted(struct pf_slot *slot, struct pf_detail *detail) {
+    if (PF_LIKELY(!pf_take_one(&detail->look_skip))) {
+        return false;
+    }
+    // ln (1 - 1/64)
+    const double factor = 1 / -0.015748356968139168;
+    detail->look_skip =
+        detail->template_seen + 1 < PF_MESSAGE_FIRST ? 0 : pf_skip_draw(factor, &slot->random);
+    return true;
 }
 
 PF_INLINE uint8_t pf_level_of_priority(int priority) {

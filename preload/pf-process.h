@@ -24,6 +24,7 @@ struct pf_process {
     bool vm_children;     // some clone shares our memory under another pid
     uint32_t stack_every; // of the timed calls of a site, one in so many gives a stack; 0: none
     uint32_t stack_depth; // frames
+    double stack_factor;  // pf_skip_factor() of one in stack_every
     uint64_t start_unix_ns;
     uint64_t start_monotonic_ns;
     uint64_t kernel_bytes_base;

@@ -141,47 +141,6 @@ PF_INLINE void add_bucket(struct pf_slot *slot, struct pf_detail *detail, uint64
     pf_add32(&counts[bucket % PF_HIST_SUB], 1);
 }
 
-// A place is marked before it is filled, so that a handler in between takes another one, and is
-// valid again with the last store.
-static void put_event(struct pf_event *place, const struct pf_event *event) {
-    place->key = event->key;
-    place->start_ns = event->start_ns;
-    place->bytes = event->bytes;
-    place->error = event->error;
-    place->why = event->why;
-    place->level = event->level;
-    place->stack = event->stack;
-    place->lock_ns = event->lock_ns;
-    __atomic_store_n(&place->duration_ns, event->duration_ns, __ATOMIC_RELEASE);
-}
-
-static PF_COLD void record_slowest(struct pf_slot *slot, const struct pf_event *event) {
-    struct pf_event *list = slot->slowest;
-    for (unsigned turn = 0; turn < 2; turn++) {
-        unsigned shortest = 0;
-        unsigned second = 0;
-        for (unsigned i = 1; i < PF_SLOT_SLOWEST; i++) {
-            if (list[i].duration_ns < list[shortest].duration_ns) {
-                second = shortest;
-                shortest = i;
-            } else if (second == shortest || list[i].duration_ns < list[second].duration_ns) {
-                second = i;
-            }
-        }
-        uint64_t old = list[shortest].duration_ns;
-        if (old >= event->duration_ns) {
-            return;
-        }
-        if (__atomic_compare_exchange_n(&list[shortest].duration_ns, &old, BEING_WRITTEN, false,
-                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
-            put_event(&list[shortest], event);
-            uint64_t floor = list[second].duration_ns;
-            slot->slow_floor_ns = floor < event->duration_ns ? floor : event->duration_ns;
-            return;
-        }
-    }
-}
-
 static PF_COLD struct pf_ring *make_ring(struct pf_slot *slot) {
     struct pf_segment *segment = pf_process.segment;
     uint64_t size = pf_process.config.setting[PF_VAR_BUFFER_SIZE].number;
@@ -205,19 +164,59 @@ static PF_COLD struct pf_ring *make_ring(struct pf_slot *slot) {
     return pf_at(segment, slot->ring);
 }
 
-PF_INLINE void record_recent(struct pf_slot *slot, const struct pf_event *event) {
+// The next place in the slot's ring, marked, so that neither a reader takes it for an event nor a
+// handler in between takes it for its own.
+PF_INLINE struct pf_event *begin_event(struct pf_slot *slot, struct pf_event *otherwise) {
     struct pf_ring *ring;
     if (PF_UNLIKELY(slot->ring == 0)) {
         ring = make_ring(slot);
     } else {
         ring = slot->ring == UINT64_MAX ? NULL : pf_at(pf_process.segment, slot->ring);
     }
-    if (PF_LIKELY(ring != NULL)) {
-        uint64_t at = pf_next_of(&ring->head);
-        struct pf_event *place = &ring->event[at & (ring->size - 1)];
-        place->duration_ns = BEING_WRITTEN;
-        __atomic_signal_fence(__ATOMIC_SEQ_CST);
-        put_event(place, event);
+    if (PF_UNLIKELY(ring == NULL)) {
+        return otherwise;
+    }
+    struct pf_event *place = &ring->event[pf_next_of(&ring->head) & (ring->size - 1)];
+    __atomic_store_n(&place->duration_ns, BEING_WRITTEN, __ATOMIC_RELAXED);
+    __atomic_signal_fence(__ATOMIC_SEQ_CST);
+    return place;
+}
+
+static PF_COLD void record_slowest(struct pf_slot *slot, const struct pf_event *event) {
+    struct pf_event *list = slot->slowest;
+    for (unsigned turn = 0; turn < 2; turn++) {
+        unsigned shortest = 0;
+        unsigned second = 0;
+        for (unsigned i = 1; i < PF_SLOT_SLOWEST; i++) {
+            if (list[i].duration_ns < list[shortest].duration_ns) {
+                second = shortest;
+                shortest = i;
+            } else if (second == shortest || list[i].duration_ns < list[second].duration_ns) {
+                second = i;
+            }
+        }
+        uint64_t old = list[shortest].duration_ns;
+        if (old >= event->duration_ns) {
+            return;
+        }
+        if (__atomic_compare_exchange_n(&list[shortest].duration_ns, &old, BEING_WRITTEN, false,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            struct pf_event *place = &list[shortest];
+            uint64_t duration = event->duration_ns;
+            *place = (struct pf_event){.key = event->key,
+                                       .duration_ns = BEING_WRITTEN,
+                                       .start_ns = event->start_ns,
+                                       .bytes = event->bytes,
+                                       .error = event->error,
+                                       .why = event->why,
+                                       .level = event->level,
+                                       .stack = event->stack,
+                                       .lock_ns = event->lock_ns};
+            __atomic_store_n(&place->duration_ns, duration, __ATOMIC_RELEASE);
+            uint64_t floor = list[second].duration_ns;
+            slot->slow_floor_ns = floor < event->duration_ns ? floor : event->duration_ns;
+            return;
+        }
     }
 }
 
@@ -275,7 +274,9 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
         pf_add(&detail->why_skipped, 1);
     }
     pf_add32(&detail->sizes[size_class(bytes)], 1);
-    pf_add32(&detail->level[probe->level], probe->level != PF_LEVEL_NONE);
+    if (PF_UNLIKELY(probe->level != PF_LEVEL_NONE)) {
+        pf_add32(&detail->level[probe->level], 1);
+    }
     if (PF_UNLIKELY(latency > detail->max_ns)) {
         raise_to(&detail->max_ns, latency);
     }
@@ -283,21 +284,19 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
         detail->first_ns = probe->start_ns;
     }
     detail->last_ns = now;
-    struct pf_event event = {
-        .key = key,
-        .duration_ns = latency,
-        .start_ns = probe->start_ns,
-        .bytes = bytes,
-        .error = failed ? (uint16_t)errno : 0,
-        .why = probe->lock_ns * 2 > latency ? PF_WHY_LOCK : (uint8_t)why,
-        .level = probe->level,
-        .lock_ns = probe->lock_ns,
-    };
-    if (PF_UNLIKELY(pf_stack_wanted(detail))) {
-        event.stack = pf_stack_take(slot, detail, key, latency);
-    }
-    record_recent(slot, &event);
+    struct pf_event spare;
+    struct pf_event *event = begin_event(slot, &spare);
+    event->key = key;
+    event->start_ns = probe->start_ns;
+    event->bytes = bytes;
+    event->error = failed ? (uint16_t)errno : 0;
+    event->why = probe->lock_ns * 2 > latency ? PF_WHY_LOCK : (uint8_t)why;
+    event->level = probe->level;
+    event->lock_ns = probe->lock_ns;
+    event->stack =
+        PF_UNLIKELY(pf_stack_wanted(slot, detail)) ? pf_stack_take(slot, detail, key, latency) : 0;
+    __atomic_store_n(&event->duration_ns, latency, __ATOMIC_RELEASE);
     if (PF_UNLIKELY(latency > slot->slow_floor_ns)) {
-        record_slowest(slot, &event);
+        record_slowest(slot, event);
     }
 }

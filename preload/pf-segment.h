@@ -189,7 +189,8 @@ struct pf_detail {
     uint32_t level[PF_LEVEL_COUNT]; // timed calls by level
     uint32_t
         sizes[17]; // timed calls by the bit length of their bytes: 0, 1, 2-3, 4-7 ... 32 KiB up
-    uint32_t reserved[2];
+    int32_t stack_skip;               // timed calls to let pass before the next stack
+    int32_t look_skip;                // likewise before the next look at level and template
     uint32_t octave[PF_HIST_OCTAVES]; // 16 buckets of uint32_t each, in units; 0: empty
 } __attribute__((aligned(64)));
 

@@ -11,6 +11,7 @@
 #include "pf-emoji.h"
 #include "pf-format.h"
 #include "pf-message.h"
+#include "pf-module.h"
 #include "pf-process.h"
 #include <assert.h>
 #include <err.h>
@@ -114,10 +115,7 @@ PF_INLINE int stream_fd(FILE *stream) { return fileno(stream); }
 #define WALK_WIDE_CHARACTER(c)
 #define WALK_FORMATTED(f)                                                                          \
     struct pf_format walked = {0};                                                                 \
-    va_list copy;                                                                                  \
-    va_copy(copy, ap);                                                                             \
-    pf_format_walk(f, copy, &walked);                                                              \
-    va_end(copy);
+    walk_format(entry, f, ap, &walked);
 #define WALK_WIDE_FORMATTED(f)                                                                     \
     struct pf_format walked = {0};                                                                 \
     va_list copy;                                                                                  \
@@ -155,6 +153,53 @@ PF_INLINE bool readable(const struct pf_probe *probe, enum pf_family family) {
     enum pf_kind kind = pf_stream_kind((unsigned)(probe->entry->key >> PF_KEY_STREAM_SHIFT));
     return family == PF_FAMILY_STDIO || kind == PF_KIND_FILE || kind == PF_KIND_PIPE ||
            kind == PF_KIND_SOCKET || kind == PF_KIND_TTY;
+}
+
+// A site's first format, if it is a constant, is parsed once.  The program is complete before `format`
+// names it and never changes after that, so a handler that comes in between is no matter.  After a
+// dlclose other bytes may lie at the address of a format: it is looked at anew then.
+static PF_COLD void learn_format(struct pf_detail *detail, const char *format) {
+    struct pf_format_program program;
+    struct pf_format_program *kept = (struct pf_format_program *)detail->program;
+    uint32_t generation = __atomic_load_n(&pf_closed_modules, __ATOMIC_RELAXED);
+    if (detail->format == UINT64_MAX || !pf_is_constant(format)) {
+        return;
+    }
+    bool plain = pf_format_compile(format, &program);
+    if (detail->format == 0) {
+        if (plain) {
+            program.generation = generation;
+            *kept = program;
+            __atomic_signal_fence(__ATOMIC_SEQ_CST);
+        }
+        uint64_t none = 0;
+        uint64_t address = plain ? (uintptr_t)format : UINT64_MAX;
+        __atomic_compare_exchange_n(&detail->format, &none, address, false, __ATOMIC_RELEASE,
+                                    __ATOMIC_RELAXED);
+    } else if (detail->format == (uintptr_t)format) {
+        program.generation = kept->generation;
+        if (plain && memcmp(&program, kept, sizeof program) == 0) {
+            kept->generation = generation;
+        } else {
+            detail->format = UINT64_MAX;
+        }
+    }
+}
+
+PF_INLINE void walk_format(const struct pf_entry *entry, const char *format, va_list ap,
+                           struct pf_format *ret_walked) {
+    struct pf_detail *detail =
+        PF_LIKELY(pf_process.segment != NULL) ? pf_at(pf_process.segment, entry->detail) : NULL;
+    if (PF_LIKELY(detail != NULL)) {
+        const struct pf_format_program *program = (const void *)detail->program;
+        if (PF_LIKELY(detail->format == (uintptr_t)format) &&
+            PF_LIKELY(program->generation == pf_closed_modules)) {
+            pf_format_run(program, ap, ret_walked);
+            return;
+        }
+        learn_format(detail, format);
+    }
+    pf_format_walk(format, ap, ret_walked);
 }
 
 static void prepare_closing(FILE *stream) {
@@ -308,7 +353,7 @@ static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, s
         const enum pf_family text_family = PF_FAMILY_##family;                                     \
         (void)text_family;                                                                         \
         note_text(probe.detail, SEES_##text, FIELDS_##text);                                       \
-        if (PF_UNLIKELY(pf_message_wanted(probe.detail))) {                                        \
+        if (PF_UNLIKELY(pf_message_wanted(probe.slot, probe.detail))) {                            \
             LOOK_##text                                                                            \
         }                                                                                          \
     }                                                                                              \

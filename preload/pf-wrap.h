@@ -48,6 +48,9 @@
         }                                                                                          \
     } while (0)
 
+// Modules closed so far: what was known of their memory may be wrong since.
+extern uint32_t pf_closed_modules;
+
 // Resolvers of pf-wrap.c's and pf-descriptors.c's own signal-safe rows.
 void pf_resolve_descriptors(void);
 

@@ -8,11 +8,23 @@
 
 #define SMILE "\xf0\x9f\x98\x80"
 
+static unsigned compiled;
+
+// Every format that can be compiled must come to the same that way.
 static struct pf_format walk(const char *format, ...) {
     struct pf_format result;
+    struct pf_format again;
+    struct pf_format_program program;
     va_list args;
     va_start(args, format);
     pf_format_walk(format, args, &result);
+    if (format != NULL && pf_format_compile(format, &program)) {
+        pf_format_run(&program, args, &again);
+        ck_assert_msg(again.fields == result.fields && again.emoji == result.emoji &&
+                          again.complete == result.complete,
+                      "compiled \"%s\": %u fields, emoji %d", format, again.fields, again.emoji);
+        compiled++;
+    }
     va_end(args);
     return result;
 }
@@ -173,6 +185,28 @@ START_TEST(an_unterminated_string_is_read_to_its_precision) {
 }
 END_TEST
 
+START_TEST(plain_formats_are_compiled) {
+    compiled = 0;
+    walk("%d %s %c %%", 1, "two", '3');
+    walk("%f %s %s %f %d %s", 1.0, "a", SMILE, 2.0, 3, "b");
+    walk("%d%d%d%d%d%d%d%d%f%f%f%f%f%f%f%f", 1, 2, 3, 4, 5, 6, 7, 8, 1., 2., 3., 4., 5., 6., 7.,
+         8.);
+    // Past the registers, and doubles past theirs.
+    walk("%d%d%d%d%d%d%d%s", 1, 2, 3, 4, 5, 6, 7, SMILE);
+    walk("%f%f%f%f%f%f%f%f%f%s%d", 1., 2., 3., 4., 5., 6., 7., 8., 9., SMILE, 1);
+    walk("%.3s%.127s", "abcdef", SMILE);
+    ck_assert_uint_eq(compiled, 6);
+    walk("%.*s", 3, "abc");
+    walk("%1$s", "abc");
+    walk("%Lf %s", 1.0L, "abc");
+    walk("%ls", L"abc");
+    walk("%.128s", "abc");
+    walk("%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d%s", 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+         16, 17, "too many before it");
+    ck_assert_uint_eq(compiled, 6);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("format");
     TCase *tests = tcase_create("format");
@@ -184,6 +218,7 @@ int main(void) {
     tcase_add_test(tests, odd_modifiers);
     tcase_add_test(tests, wide_formats);
     tcase_add_test(tests, an_unterminated_string_is_read_to_its_precision);
+    tcase_add_test(tests, plain_formats_are_compiled);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -3,6 +3,7 @@
 //
 // No lock prefix: only the owning thread and the handlers on top of it write here.
 #pragma once
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -39,3 +40,39 @@ static inline __attribute__((always_inline)) uint64_t pf_next_of(uint64_t *count
 }
 
 #define PF_ARCH_HAS_THUNKS 1
+
+// A va_list (System V ABI, figure 3.34) walked in registers: the caller's own stays as it is.
+struct pf_arguments {
+    uint32_t integers; // offset of the next in `saved`, 48 when these are used up
+    uint32_t floats;   // likewise, up to 176
+    const char *overflow;
+    const char *saved;
+};
+#define PF_ARCH_HAS_ARGUMENTS 1
+
+static inline __attribute__((always_inline)) struct pf_arguments pf_arguments_of(va_list list) {
+    const unsigned char *at = (const unsigned char *)list;
+    struct pf_arguments it;
+    __builtin_memcpy(&it.integers, at, 4);
+    __builtin_memcpy(&it.floats, at + 4, 4);
+    __builtin_memcpy(&it.overflow, at + 8, 8);
+    __builtin_memcpy(&it.saved, at + 16, 8);
+    return it;
+}
+
+static inline __attribute__((always_inline)) uint64_t pf_next_integer(struct pf_arguments *at) {
+    if (at->integers < 48) {
+        at->integers += 8;
+        return *(const uint64_t *)(at->saved + at->integers - 8);
+    }
+    at->overflow += 8;
+    return *(const uint64_t *)(at->overflow - 8);
+}
+
+static inline __attribute__((always_inline)) void pf_pass_double(struct pf_arguments *at) {
+    if (at->floats < 176) {
+        at->floats += 16;
+    } else {
+        at->overflow += 8;
+    }
+}
