@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The summary as one JSON object on one line.
+#include "pf-callers.h"
 #include "pf-clock.h"
 #include "pf-process.h"
 #include "pf-summary.h"
@@ -57,6 +58,46 @@ static void put_estimate(struct pf_out *out, const struct pf_stats *stats) {
     }
 }
 
+// Shares of the time with 95 % intervals; null: too few timed calls to say.
+static void put_why(struct pf_out *out, const struct pf_why_sums *why) {
+    name(out, "why");
+    pf_out(out, "{");
+    for (unsigned i = 0; i < PF_WHY_COUNT; i++) {
+        double share;
+        double half;
+        name(out, pf_why_names[i]);
+        pf_out(out, "{");
+        put_uint(out, "count", why->count[i]);
+        name(out, "share");
+        if (!pf_why_share(why, i, &share, &half)) {
+            pf_out(out, "null}");
+            continue;
+        }
+        pf_out_fixed(out, share, 6);
+        name(out, "share_interval");
+        pf_out(out, "[");
+        pf_out_fixed(out, share > half ? share - half : 0, 6);
+        pf_out(out, ",");
+        pf_out_fixed(out, share + half < 1 ? share + half : 1, 6);
+        pf_out(out, "]}");
+    }
+    pf_out(out, "}");
+}
+
+// Estimated calls by level, as syslog numbers them.
+static void put_levels(struct pf_out *out, const struct pf_stats *stats) {
+    static const char *const names[PF_LEVEL_COUNT] = {
+        "emerg", "alert", "crit", "error", "warning", "notice", "info", "debug", "none"};
+    name(out, "levels");
+    pf_out(out, "{");
+    for (unsigned i = 0; i < PF_LEVEL_COUNT; i++) {
+        if (stats->level[i] > 0) {
+            put_fixed(out, names[i], stats->level[i], 0);
+        }
+    }
+    pf_out(out, "}");
+}
+
 // The fields that every object of the summary has under the same names.
 static void put_stats(struct pf_out *out, const struct pf_stats *stats) {
     static const char *const quantiles[4] = {"p50_ns", "p90_ns", "p99_ns", "p99_9_ns"};
@@ -79,6 +120,9 @@ static void put_stats(struct pf_out *out, const struct pf_stats *stats) {
         }
     }
     put_uint(out, "max_ns", stats->max_ns);
+    put_why(out, &stats->why);
+    put_levels(out, stats);
+    put_fixed(out, "tiny_write_count", stats->tiny, 0);
 }
 
 static void put_errors(struct pf_out *out, const struct pf_summary *summary, unsigned call) {
@@ -160,6 +204,40 @@ static void put_place(struct pf_out *out, uint64_t address) {
     }
 }
 
+static void put_stream(struct pf_out *out, const struct pf_summary *summary, unsigned number) {
+    const struct pf_stream *stream = pf_summary_stream(summary, number);
+    name(out, "fd");
+    if (stream == NULL) {
+        pf_out(out, "null");
+        name(out, "path");
+        pf_out(out, "null");
+        return;
+    }
+    pf_out_uint(out, (uint64_t)stream->fd);
+    name(out, "path");
+    pf_out_json(out, stream->name, stream->name_size);
+    put_uint(out, "opens", stream->opens);
+}
+
+// The callers behind a wrapper; empty when the site is nobody's wrapper, or no stacks were taken.
+static void put_callers(struct pf_out *out, const struct pf_summary *summary,
+                        const struct pf_row *site) {
+    struct pf_callers callers = {.count = 0};
+    if (summary->segment != NULL && site->site != 0) {
+        pf_callers_find(summary->segment, site->site, site->call, &callers);
+    }
+    bool own = callers.count == 1 && callers.caller[0].address == site->site;
+    name(out, "callers");
+    pf_out(out, "[");
+    for (size_t i = 0; i < callers.count && !own; i++) {
+        element(out);
+        put_place(out, callers.caller[i].address);
+        put_fixed(out, "share", ratio((double)callers.caller[i].weight, (double)callers.weight), 4);
+        pf_out(out, "}");
+    }
+    pf_out(out, "]");
+}
+
 static void put_sites(struct pf_out *out, const struct pf_summary *summary) {
     name(out, "call_sites");
     pf_out(out, "[");
@@ -169,6 +247,7 @@ static void put_sites(struct pf_out *out, const struct pf_summary *summary) {
         put_text(out, "function", pf_calls[row->call].name);
         put_place(out, row->site);
         put_stats(out, &summary->sites[i].stats);
+        put_callers(out, summary, row);
         pf_out(out, "}");
     }
     pf_out(out, "]");
@@ -180,20 +259,7 @@ static void put_streams(struct pf_out *out, const struct pf_summary *summary) {
     for (size_t i = 0; i < summary->stream_count; i++) {
         const struct pf_row *row = summary->streams[i].first;
         element(out);
-        const struct pf_stream *stream = pf_summary_stream(summary, row->stream);
-        name(out, "fd");
-        if (stream == NULL) {
-            pf_out(out, "null");
-        } else {
-            pf_out_uint(out, (uint64_t)stream->fd);
-        }
-        name(out, "path");
-        if (stream == NULL) {
-            pf_out(out, "null");
-        } else {
-            pf_out_json(out, stream->name, stream->name_size);
-            put_uint(out, "opens", stream->opens);
-        }
+        put_stream(out, summary, row->stream);
         put_text(out, "kind", pf_kind_names[row->kind]);
         name(out, "many");
         pf_out(out, row->stream >= PF_STREAM_MANY ? "true" : "false");
@@ -235,16 +301,25 @@ static void put_slowest(struct pf_out *out, const struct pf_summary *summary) {
     name(out, "slowest");
     pf_out(out, "[");
     for (size_t i = 0; i < summary->slowest_count; i++) {
-        const struct pf_event *slow = &summary->slowest[i];
+        const struct pf_event *slow = &summary->slowest[i].event;
         element(out);
         put_text(out, "function",
                  pf_calls[(slow->key >> PF_KEY_CALL_SHIFT & 0xff) % PF_CALL_COUNT].name);
         put_uint(out, "duration_ns", slow->duration_ns);
-        put_fixed(out, "time",
-                  (double)pf_process.start_unix_ns / 1e9 +
-                      ((double)slow->start_ns - (double)pf_process.start_monotonic_ns) / 1e9,
-                  6);
+        put_fixed(out, "time", (double)pf_summary_unix_ns(slow->start_ns) / 1e9, 6);
         put_uint(out, "bytes", slow->bytes);
+        put_uint(out, "tid", summary->slowest[i].slot->tid);
+        put_stream(out, summary, (unsigned)(slow->key >> PF_KEY_STREAM_SHIFT));
+        put_text(out, "why", pf_why_names[slow->why % PF_WHY_COUNT]);
+        put_uint(out, "lock_ns", slow->lock_ns);
+        if (slow->level < PF_LEVEL_NONE) {
+            put_uint(out, "level", slow->level);
+        }
+        if (slow->error != 0) {
+            char text[24];
+            pf_errno_name(slow->error, text);
+            put_text(out, "error", text);
+        }
         put_place(out, slow->key & PF_KEY_SITE_MASK);
         pf_out(out, "}");
     }

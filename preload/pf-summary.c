@@ -202,6 +202,28 @@ static void read_histogram(struct pf_stats *stats, const double *histogram) {
     }
 }
 
+// The timed calls of which something is known stand for all calls of their site.
+static void add_levels_and_sizes(struct pf_stats *stats, const struct pf_row *row) {
+    const struct pf_detail *detail = row->detail;
+    uint64_t timed = row->timed.sampled + row->timed.certain;
+    if (timed == 0) {
+        return;
+    }
+    double looked = detail->level_text != 0 ? detail->level_text : (double)timed;
+    double named = 0;
+    for (unsigned i = 0; i < PF_LEVEL_NONE; i++) {
+        double calls = detail->level[i] / looked * (double)row->calls;
+        stats->level[i] += calls;
+        named += calls;
+    }
+    stats->level[PF_LEVEL_NONE] += (double)row->calls > named ? (double)row->calls - named : 0;
+    uint64_t tiny = 0;
+    for (unsigned bits = 1; bits <= 7; bits++) {
+        tiny += detail->sizes[bits];
+    }
+    stats->tiny += (double)tiny / (double)timed * (double)row->calls;
+}
+
 static void add_up(struct pf_stats *stats, const struct pf_row *rows, size_t count, double rate) {
     double histogram[PF_HIST_BUCKETS] = {0};
     struct pf_estimator estimator;
@@ -227,6 +249,8 @@ static void add_up(struct pf_stats *stats, const struct pf_row *rows, size_t cou
                                      .max_ns = row->timed.max_ns};
         if (row->detail != NULL) {
             add_weighted(histogram, row, &stratum);
+            pf_why_add(&stats->why, row->detail, (double)row->calls);
+            add_levels_and_sizes(stats, row);
         }
         if (!pf_calls[row->call].never_timed) {
             pf_estimator_add(&estimator, &stratum);
@@ -333,6 +357,10 @@ const struct pf_stream *pf_summary_stream(const struct pf_summary *summary, unsi
                  __atomic_load_n(&summary->segment->stream[stream], __ATOMIC_ACQUIRE));
 }
 
+uint64_t pf_summary_unix_ns(uint64_t monotonic_ns) {
+    return pf_process.start_unix_ns + monotonic_ns - pf_process.start_monotonic_ns;
+}
+
 static void take_slowest(struct pf_summary *summary) {
     struct pf_segment *segment = summary->segment;
     uint64_t at = segment->first_slot;
@@ -345,14 +373,14 @@ static void take_slowest(struct pf_summary *summary) {
                 slot->reset != segment->control.reset) {
                 continue;
             }
-            while (place > 0 && summary->slowest[place - 1].duration_ns < slow.duration_ns) {
+            while (place > 0 && summary->slowest[place - 1].event.duration_ns < slow.duration_ns) {
                 if (place < PF_MOST_SLOWEST) {
                     summary->slowest[place] = summary->slowest[place - 1];
                 }
                 place--;
             }
             if (place < PF_MOST_SLOWEST) {
-                summary->slowest[place] = slow;
+                summary->slowest[place] = (struct pf_slowest){slow, slot};
                 summary->slowest_count += summary->slowest_count < PF_MOST_SLOWEST;
             }
         }

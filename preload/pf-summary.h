@@ -4,6 +4,7 @@
 #include "pf-estimate.h"
 #include "pf-print.h"
 #include "pf-segment.h"
+#include "pf-why.h"
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -27,6 +28,9 @@ struct pf_stats {
     double quantile_ns[4]; // p50, p90, p99, p99.9; -1 when nothing was timed
     double shape[PF_SHAPE_COLUMNS];
     struct pf_estimate estimate;
+    struct pf_why_sums why;
+    double level[PF_LEVEL_COUNT]; // calls by level, estimated
+    double tiny;                  // calls that wrote 1 to 127 bytes, estimated
 };
 
 // One entry of one thread.
@@ -50,6 +54,11 @@ struct pf_group {
     const struct pf_row *first;
     size_t count;
     struct pf_stats stats;
+};
+
+struct pf_slowest {
+    struct pf_event event;
+    const struct pf_slot *slot;
 };
 
 struct pf_coverage {
@@ -87,7 +96,7 @@ struct pf_summary {
     size_t thread_count;
     double thread_output_ns[PF_MOST_GROUPS]; // with its flushes; -1: not known
     size_t all_threads;
-    struct pf_event slowest[PF_MOST_SLOWEST];
+    struct pf_slowest slowest[PF_MOST_SLOWEST];
     size_t slowest_count;
     uint64_t lost[PF_LOST_COUNT];
     struct pf_coverage coverage;
@@ -114,6 +123,9 @@ void pf_summary_coverage_note(struct pf_out *out, const struct pf_coverage *cove
 
 // The record of a stream; NULL for those that have none of their own.
 const struct pf_stream *pf_summary_stream(const struct pf_summary *summary, unsigned stream);
+
+// CLOCK_REALTIME of a moment on CLOCK_MONOTONIC, in ns.
+uint64_t pf_summary_unix_ns(uint64_t monotonic_ns);
 
 // Goes through the errors of all slots: begin with {0}; NULL at the end.
 struct pf_error_walk {

@@ -162,12 +162,33 @@ static void name_symbol(const struct table *table, uint64_t address, struct pf_s
     symbol->name_offset = address - best->st_value;
 }
 
+// A module that is not mapped any more has kept its name and place in the segment.
+static bool find_closed(uint64_t address, char *ret_path, size_t size, uint64_t *ret_offset) {
+    struct pf_segment *segment = pf_process.segment;
+    const struct pf_module *module = segment ? pf_at(segment, segment->first_module) : NULL;
+    while (module != NULL && (address < module->start || address >= module->end)) {
+        module = pf_at(segment, module->next);
+    }
+    if (module == NULL || module->name_size >= size) {
+        return false;
+    }
+    for (uint32_t i = 0; i < module->name_size; i++) {
+        ret_path[i] = module->name[i];
+    }
+    ret_path[module->name_size] = 0;
+    *ret_offset = address - module->bias;
+    return true;
+}
+
 bool pf_symbol_find(uint64_t return_address, struct pf_symbol *ret_symbol) {
     char path[512];
     uint64_t offset;
     *ret_symbol = (struct pf_symbol){.offset = 0};
-    if (return_address < 4096 || pf_process.shut ||
-        !find_mapping(return_address - 1, path, sizeof path, &offset)) {
+    if (return_address < 4096) {
+        return false;
+    }
+    bool mapped = !pf_process.shut && find_mapping(return_address - 1, path, sizeof path, &offset);
+    if (!mapped && !find_closed(return_address - 1, path, sizeof path, &offset)) {
         return false;
     }
     const char *base = path;
@@ -178,11 +199,14 @@ bool pf_symbol_find(uint64_t return_address, struct pf_symbol *ret_symbol) {
     pf_out(&out, base);
     ret_symbol->module[out.used] = 0;
     ret_symbol->offset = offset;
+    if (pf_process.shut) {
+        return true;
+    }
     map_image(path);
     const ElfW(Ehdr) *header = file.image != NULL ? piece(0, sizeof *header) : NULL;
     if (header == NULL || header->e_ident[0] != 0x7f || header->e_ident[1] != 'E' ||
         header->e_ident[2] != 'L' || header->e_ident[3] != 'F' ||
-        !to_address(header, offset, &ret_symbol->offset)) {
+        (mapped && !to_address(header, offset, &ret_symbol->offset))) {
         return true;
     }
     struct table table;

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The summary as a person reads it: 80 columns, what matters most first.
+#include "pf-text.h"
 #include "pf-process.h"
 #include "pf-real.h"
 #include "pf-summary.h"
-#include "pf-symbol.h"
 #include <string.h>
 
 #define MOST_FUNCTIONS 12u
-#define MOST_SITES 8u
-#define MOST_THREADS 6u
 #define MOST_ERRORS 6u
-
-static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 void pf_errno_name(unsigned number, char *ret_name) {
     struct pf_out out = {.text = ret_name, .size = 23};
@@ -49,47 +45,10 @@ bool pf_peak_memory(uint64_t *ret_bytes) {
     return true;
 }
 
-// A cell: what `put` wrote, aligned right (or left) in `width` columns, and a space before it.
-#define RIGHT(out, width, put)                                                                     \
-    do {                                                                                           \
-        size_t from_ = (out)->used;                                                                \
-        put;                                                                                       \
-        pf_out_right(out, from_, width);                                                           \
-    } while (0)
-#define LEFT(out, width, put)                                                                      \
-    do {                                                                                           \
-        size_t from_ = (out)->used;                                                                \
-        put;                                                                                       \
-        pf_out_left(out, from_, width);                                                            \
-    } while (0)
-
-static void cut_text(struct pf_out *out, const char *text, size_t most) {
-    size_t length = pf_length(text);
-    if (length <= most) {
-        pf_out(out, text);
-        return;
-    }
-    while (most > 1 && ((unsigned char)text[most - 1] & 0xc0) == 0x80) {
-        most--; // not in the middle of a character
-    }
-    pf_out_bytes(out, text, most - 1);
-    pf_out(out, "…");
-}
-
-// A command line may hold anything: what a terminal could take for an order is shown as a dot.
-static void put_plain(struct pf_out *out, const char *text, size_t most) {
-    size_t from = out->used;
-    cut_text(out, text, most);
-    for (size_t i = from; i < out->used; i++) {
-        unsigned char c = (unsigned char)out->text[i];
-        out->text[i] = c < 0x20 || c == 0x7f ? '.' : (char)c;
-    }
-}
-
 static void put_header(struct pf_out *out, const struct pf_summary *summary) {
     const char *command = summary->segment != NULL ? summary->segment->command : "";
     pf_out(out, "\npfprof " PF_VERSION "   ");
-    put_plain(out, command, 64);
+    pf_text_plain(out, command, 64);
     pf_out(out, "\n  pid ");
     pf_out_uint(out, pf_process.pid);
     pf_out(out, "   ");
@@ -186,6 +145,8 @@ static void put_metrics(struct pf_out *out, const struct pf_summary *summary) {
         pf_out(out, " % of wall");
     }
     pf_out(out, "\n");
+    pf_text_why(out, stats);
+    pf_text_levels(out, stats);
 }
 
 static void put_quantile(struct pf_out *out, double ns) {
@@ -214,22 +175,6 @@ static void put_shape(struct pf_out *out, const struct pf_stats *stats) {
     }
 }
 
-static void put_total(struct pf_out *out, const struct pf_stats *stats) {
-    if (pf_estimate_has_total(&stats->estimate)) {
-        pf_out_duration(out, stats->estimate.total_ns);
-    } else {
-        pf_out(out, "–");
-    }
-}
-
-static void put_bytes(struct pf_out *out, const struct pf_stats *stats) {
-    if (stats->bytes_unknown == stats->calls) {
-        pf_out(out, "–");
-    } else {
-        pf_out_size(out, (double)stats->bytes);
-    }
-}
-
 static void put_functions(struct pf_out *out, const struct pf_summary *summary) {
     pf_out(out, "\n  function           calls   total     p50     p99     max    bytes "
                 "16ns    67ms\n");
@@ -247,109 +192,19 @@ static void put_functions(struct pf_out *out, const struct pf_summary *summary) 
             continue;
         }
         pf_out(out, "  ");
-        LEFT(out, 15, cut_text(out, pf_calls[function->first->call].name, 15));
+        LEFT(out, 15, pf_text_cut(out, pf_calls[function->first->call].name, 15));
         RIGHT(out, 8, pf_out_count(out, (double)function->stats.calls));
-        RIGHT(out, 8, put_total(out, &function->stats));
+        RIGHT(out, 8, pf_text_total(out, &function->stats));
         RIGHT(out, 8, put_quantile(out, function->stats.quantile_ns[0]));
         RIGHT(out, 8, put_quantile(out, function->stats.quantile_ns[2]));
         RIGHT(out, 9,
               put_quantile(out, function->stats.timed ? (double)function->stats.max_ns : -1));
-        RIGHT(out, 9, i < messages ? put_bytes(out, &function->stats) : pf_out(out, "flush"));
+        RIGHT(out, 9, i < messages ? pf_text_bytes(out, &function->stats) : pf_out(out, "flush"));
         pf_out(out, " ");
         if (function->stats.timed) {
             put_shape(out, &function->stats);
         }
         pf_out(out, "\n");
-    }
-}
-
-static void put_site_name(struct pf_out *out, uint64_t site) {
-    struct pf_symbol symbol;
-    if (site == 0) {
-        pf_out(out, "(per function only)");
-    } else if (!pf_symbol_find(site, &symbol)) {
-        pf_out_hex(out, site);
-    } else {
-        char text[300];
-        struct pf_out whole = {.text = text, .size = sizeof text - 1};
-        if (symbol.name[0]) {
-            pf_out(&whole, symbol.name);
-            pf_out(&whole, "+");
-            pf_out_hex(&whole, symbol.name_offset);
-            pf_out(&whole, " in ");
-            pf_out(&whole, symbol.module);
-        } else {
-            pf_out(&whole, symbol.module);
-            pf_out(&whole, "+");
-            pf_out_hex(&whole, symbol.offset);
-        }
-        text[whole.used] = 0;
-        put_plain(out, text, 37);
-    }
-}
-
-static void put_sites(struct pf_out *out, const struct pf_summary *summary) {
-    pf_out(out, "\n  hottest call sites                                      calls    total"
-                "   share\n");
-    double all = summary->messages.estimate.total_ns;
-    bool known = pf_estimate_has_total(&summary->messages.estimate) && all > 0;
-    for (size_t i = 0; i < summary->site_count && i < MOST_SITES; i++) {
-        const struct pf_group *site = &summary->sites[i];
-        pf_out(out, "  ");
-        LEFT(out, 38, put_site_name(out, site->first->site));
-        LEFT(out, 15, cut_text(out, pf_calls[site->first->call].name, 15));
-        RIGHT(out, 8, pf_out_count(out, (double)site->stats.calls));
-        RIGHT(out, 9, put_total(out, &site->stats));
-        if (known && pf_estimate_has_total(&site->stats.estimate)) {
-            RIGHT(out, 6, pf_out_fixed(out, 100 * site->stats.estimate.total_ns / all, 0));
-            pf_out(out, " %");
-        }
-        pf_out(out, "\n");
-    }
-    if (summary->all_sites > MOST_SITES) {
-        pf_out(out, "  and ");
-        pf_out_uint(out, summary->all_sites - MOST_SITES);
-        pf_out(out, " more sites\n");
-    }
-}
-
-static void put_threads(struct pf_out *out, const struct pf_summary *summary) {
-    if (summary->all_threads < 2) {
-        return;
-    }
-    pf_out(out, "\n  threads               calls     bytes    total   of its wall time\n");
-    for (size_t i = 0; i < summary->thread_count && i < MOST_THREADS; i++) {
-        const struct pf_group *thread = &summary->threads[i];
-        const struct pf_slot *slot = thread->first->slot;
-        if (slot == NULL) {
-            continue;
-        }
-        char name[40];
-        struct pf_out text = {.text = name, .size = sizeof name - 1};
-        pf_out_bytes(&text, slot->name, pf_length_most(slot->name, sizeof slot->name));
-        if (slot->threads > 1) {
-            pf_out(&text, " ×");
-            pf_out_uint(&text, slot->threads);
-        }
-        name[text.used] = 0;
-        pf_out(out, "  ");
-        LEFT(out, 16, put_plain(out, name, 17));
-        RIGHT(out, 9, pf_out_count(out, (double)thread->stats.calls));
-        RIGHT(out, 10, put_bytes(out, &thread->stats));
-        RIGHT(out, 9, put_total(out, &thread->stats));
-        if (pf_estimate_has_total(&thread->stats.estimate)) {
-            RIGHT(
-                out, 10,
-                pf_out_fixed(
-                    out, ratio(100 * thread->stats.estimate.total_ns, pf_thread_wall_ns(slot)), 2));
-            pf_out(out, " %");
-        }
-        pf_out(out, "\n");
-    }
-    if (summary->thread_count > MOST_THREADS) {
-        pf_out(out, "  and ");
-        pf_out_uint(out, summary->thread_count - MOST_THREADS);
-        pf_out(out, " more\n");
     }
 }
 
@@ -458,8 +313,10 @@ void pf_summary_text(struct pf_out *out, const struct pf_summary *summary) {
     put_header(out, summary);
     put_metrics(out, summary);
     put_functions(out, summary);
-    put_sites(out, summary);
-    put_threads(out, summary);
+    pf_text_sites(out, summary);
+    pf_text_streams(out, summary);
+    pf_text_threads(out, summary);
+    pf_text_slowest(out, summary);
     put_errors(out, summary);
     put_coverage(out, summary);
     put_lost(out, summary);
