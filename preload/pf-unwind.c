@@ -71,7 +71,7 @@ PF_INLINE void begin(struct walk *walk, const struct pf_memory *memory) {
     walk->memory.low = walk->registers.value[PF_REGISTER_SP]; // lower than where room was asked for
 }
 
-PF_INLINE uint64_t *place_of(uintptr_t key) {
+PF_INLINE uint64_t *entry_of(uintptr_t key) {
     return &cache[(key ^ key >> PLACE_BITS) & ((1u << PLACE_BITS) - 1)];
 }
 
@@ -158,11 +158,11 @@ static bool pack(struct pf_span span, const struct pf_row *row, uint64_t *ret_ru
     return true;
 }
 
-static void keep(uintptr_t pc, uint64_t rule) {
+static void keep_rule(uintptr_t pc, uint64_t rule) {
     uintptr_t key = pc >> PC_SHIFT;
     uint64_t tag = key >> PLACE_BITS;
     if (tag >> (64 - TAG_SHIFT) == 0) {
-        __atomic_store_n(place_of(key), rule | tag << TAG_SHIFT, __ATOMIC_RELAXED);
+        __atomic_store_n(entry_of(key), rule | tag << TAG_SHIFT, __ATOMIC_RELAXED);
     }
 }
 
@@ -261,7 +261,7 @@ static APART enum step climb(struct walk *walk) {
         return LOST;
     }
     if (!walk->exact && pack(span, &row, &rule)) {
-        keep(walk->pc, rule);
+        keep_rule(walk->pc, rule);
     }
     return put_caller(walk, span, &row);
 }
@@ -354,7 +354,7 @@ PF_INLINE unsigned follow(struct walk *walk, uintptr_t site, uintptr_t *ret_fram
     bool fast = trusted;
     for (;;) {
         uintptr_t key = place.pc >> PC_SHIFT;
-        uint64_t rule = __atomic_load_n(place_of(key), __ATOMIC_RELAXED);
+        uint64_t rule = __atomic_load_n(entry_of(key), __ATOMIC_RELAXED);
         bool found = PF_LIKELY(fast) && PF_LIKELY(rule >> TAG_SHIFT == key >> PLACE_BITS);
         if (PF_UNLIKELY(!found) || PF_UNLIKELY(!obey_quickly(rule, low, size, &place))) {
             store(walk, &place);
@@ -380,8 +380,8 @@ PF_INLINE unsigned follow(struct walk *walk, uintptr_t site, uintptr_t *ret_fram
     }
 }
 
-static APART unsigned take(const struct pf_memory *memory, uintptr_t site, uintptr_t *ret_frames,
-                           unsigned depth) {
+static APART unsigned take_stack(const struct pf_memory *memory, uintptr_t site,
+                                 uintptr_t *ret_frames, unsigned depth) {
     struct pf_unwind_state *state = memory->state;
     struct walk walk;
     enum step how;
@@ -409,7 +409,7 @@ unsigned pf_unwind(struct pf_unwind_state *state, uintptr_t site, uintptr_t *ret
     if (depth == 0 || !pf_readable_stack(&memory, state, (uintptr_t)__builtin_frame_address(0))) {
         return 0;
     }
-    return take(&memory, pf_plain_address(site), ret_frames, depth);
+    return take_stack(&memory, pf_plain_address(site), ret_frames, depth);
 }
 
 void pf_unwind_init(void) {

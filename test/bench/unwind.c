@@ -13,7 +13,11 @@
 
 struct pf_process pf_process;
 
+#ifdef __clang__
+#define NOINLINE __attribute__((noinline))
+#else
 #define NOINLINE __attribute__((noinline, noclone))
+#endif
 #define ROUNDS 31
 #define CALLS 2000
 

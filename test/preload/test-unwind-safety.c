@@ -23,7 +23,11 @@
 struct pf_process pf_process;
 
 #define DEPTH 64
+#ifdef __clang__
+#define NOINLINE __attribute__((noinline))
+#else
 #define NOINLINE __attribute__((noinline, noclone))
+#endif
 
 struct stack {
     uintptr_t frames[DEPTH];
@@ -40,7 +44,7 @@ static uint64_t draw(void) {
     return random_state;
 }
 
-static NOINLINE void take_stack(struct stack *stack) {
+static NOINLINE void take_here(struct stack *stack) {
     stack->count = pf_unwind(&state, (uintptr_t)__builtin_return_address(0), stack->frames, DEPTH);
 }
 
@@ -54,7 +58,7 @@ static bool is_same(const struct stack *a, const struct stack *b) {
 static unsigned poisoned_right;
 static void poisoned(void) {
     memset(cache, 0, sizeof cache);
-    take_stack(&reference);
+    take_here(&reference);
     ck_assert_uint_gt(reference.count, 6);
     for (int i = 0; i < 60000; i++) {
         for (unsigned n = 1 + draw() % 3; n > 0; n--) {
@@ -62,9 +66,9 @@ static void poisoned(void) {
             if (draw() % 2) {
                 rule &= 0xe00003ffull | SLOT_MOST << SLOT_SHIFT; // a likely one
             }
-            keep(reference.frames[draw() % reference.count], rule);
+            keep_rule(reference.frames[draw() % reference.count], rule);
         }
-        take_stack(&seen);
+        take_here(&seen);
         poisoned_right += is_same(&reference, &seen);
     }
 }
@@ -79,13 +83,13 @@ END_TEST
 
 // A rule that leads astray is found out, and the stack comes right at once.
 static void misled(void) {
-    take_stack(&reference);
+    take_here(&reference);
     for (unsigned i = 1; i + 1 < reference.count; i++) {
-        keep(reference.frames[i], 0x4000 | FROM_SP); // 16 KiB further up: beyond main
+        keep_rule(reference.frames[i], 0x4000 | FROM_SP); // 16 KiB further up: beyond main
         state.patience = 0;
-        take_stack(&seen);
+        take_here(&seen);
         ck_assert(is_same(&reference, &seen));
-        take_stack(&seen);
+        take_here(&seen);
         ck_assert(is_same(&reference, &seen));
     }
 }
@@ -121,14 +125,14 @@ __asm__("call_with_fp:\n\t"
 
 static enum kind wild_kind;
 static void wild(void) {
-    take_stack(&reference);
+    take_here(&reference);
     ck_assert_uint_gt(reference.count, 4);
     for (unsigned i = 0; i < 4; i++) {
         for (int offset = 0; offset < 5; offset++) {
-            keep(reference.frames[i],
-                 (uint64_t)wild_kind | (uint64_t)offset * 8 | 2ul << SLOT_SHIFT);
+            keep_rule(reference.frames[i],
+                      (uint64_t)wild_kind | (uint64_t)offset * 8 | 2ul << SLOT_SHIFT);
             state.patience = 0;
-            take_stack(&seen);
+            take_here(&seen);
             ck_assert_uint_ge(seen.count, 1);
         }
         memset(cache, 0, sizeof cache);
@@ -156,7 +160,7 @@ END_TEST
 static ucontext_t here, there;
 static unsigned on_coroutine;
 static void count_coroutine(void) {
-    take_stack(&seen);
+    take_here(&seen);
     on_coroutine = seen.count;
     swapcontext(&there, &here);
 }
@@ -176,7 +180,7 @@ static void after_the_door_is_shut(int number) {
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT) != 0) {
         syscall(SYS_exit, 77);
     }
-    take_stack(&seen);
+    take_here(&seen);
     syscall(SYS_exit, seen.count);
 }
 
@@ -234,7 +238,7 @@ static volatile uintptr_t outermost;
 static void on_timer(int number) {
     (void)number;
     struct stack stack;
-    take_stack(&stack);
+    take_here(&stack);
     signals++;
     cut += stack.count == 0 || stack.frames[stack.count - 1] != outermost;
 }
@@ -252,14 +256,14 @@ static void stop_timer(void) {
 }
 
 static void interrupted(void) {
-    take_stack(&reference);
+    take_here(&reference);
     outermost = reference.frames[reference.count - 1];
     start_timer(100);
     for (int i = 0; signals < 4000 && i < 30000000; i++) {
         if (i % 64 == 0) {
             memset(cache, 0, sizeof cache); // so that the slow way is interrupted too
         }
-        take_stack(&seen);
+        take_here(&seen);
         ck_assert(is_same(&reference, &seen));
     }
     stop_timer();
@@ -274,9 +278,9 @@ START_TEST(handlers_within_walks) {
 END_TEST
 
 static void same_again(void) {
-    take_stack(&reference);
+    take_here(&reference);
     for (int i = 0; i < 30000; i++) {
-        take_stack(&seen);
+        take_here(&seen);
         ck_assert(is_same(&reference, &seen));
     }
 }
@@ -337,7 +341,7 @@ END_TEST
 // dlopen and dlclose hold the loader's locks most of the time; the handler runs in the same thread.
 static void open_and_close(void) {
     static const char *const paths[] = {PLUGIN, OTHER_PLUGIN};
-    take_stack(&reference);
+    take_here(&reference);
     outermost = reference.frames[reference.count - 1];
     start_timer(100);
     for (int i = 0; i < 20000 && signals < 3000; i++) {

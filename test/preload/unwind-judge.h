@@ -12,7 +12,11 @@
 #include "pf-unwind.h"
 
 #define DEPTH 200
+#ifdef __clang__
+#define NOINLINE __attribute__((noinline))
+#else
 #define NOINLINE __attribute__((noinline, noclone))
+#endif
 
 enum { LIBUNWIND = 1, GLIBC = 2, BOTH = 3 };
 
