@@ -3,7 +3,7 @@
 #include "pf-expression.h"
 #include "pf-cursor.h"
 
-#define DEPTH_MOST 16
+#define DEPTH_MOST 8
 // Branches can go backwards, so the length of the text bounds nothing.
 #define STEPS_MOST 128
 

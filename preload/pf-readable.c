@@ -5,6 +5,7 @@
 #include "pf-process.h"
 #include "pf-real.h"
 #include <errno.h>
+#include <signal.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
@@ -70,20 +71,38 @@ static PF_COLD void learn(struct pf_unwind_state *state, uintptr_t sp, uintptr_t
     }
 }
 
-struct pf_memory pf_readable_stack(struct pf_unwind_state *state, uintptr_t sp) {
-    struct pf_memory memory = {sp, (sp | (PAGE - 1)) + 1, state};
+// A handler on an alternate stack may have a few hundred bytes, and what lies below is somebody's; of
+// a coroutine's stack nobody knows more than that the page is there.
+static PF_COLD bool has_room(uintptr_t sp) {
+    uintptr_t least = sp - PF_UNWIND_ROOM;
+    stack_t stack = {.ss_flags = SS_DISABLE};
+    if (!can_ask()) {
+        return false;
+    }
+    pf_sys(SYS_sigaltstack, 0, (long)&stack, 0, 0, 0, 0);
+    if (stack.ss_flags & SS_ONSTACK) {
+        return least >= (uintptr_t)stack.ss_sp;
+    }
+    return least / PAGE == sp / PAGE || ask(least & -(uintptr_t)PAGE);
+}
+
+bool pf_readable_stack(struct pf_memory *memory, struct pf_unwind_state *state, uintptr_t sp) {
+    memory->low = sp;
+    memory->high = main_top;
+    memory->state = state;
     if (PF_LIKELY(is_main(sp))) {
-        memory.high = main_top;
-        return memory;
+        return true;
     }
     uintptr_t thread = pf_thread_pointer();
     if (PF_UNLIKELY(!is_known(state, sp, thread))) {
         learn(state, sp, thread);
+        if (!is_known(state, sp, thread)) {
+            memory->high = (sp | (PAGE - 1)) + 1;
+            return has_room(sp);
+        }
     }
-    if (is_known(state, sp, thread)) {
-        memory.high = thread;
-    }
-    return memory;
+    memory->high = thread;
+    return true;
 }
 
 bool pf_readable_extend(struct pf_memory *memory, uintptr_t address) {

@@ -19,8 +19,9 @@ struct pf_memory {
 
 void pf_readable_init(void);
 
-// The stack that the caller runs on, `sp` being its stack pointer.
-struct pf_memory pf_readable_stack(struct pf_unwind_state *state, uintptr_t sp);
+// The stack that the caller runs on, `sp` being its stack pointer.  False where that stack is neither
+// the thread's own nor certain to have PF_UNWIND_ROOM bytes left.
+bool pf_readable_stack(struct pf_memory *memory, struct pf_unwind_state *state, uintptr_t sp);
 
 // Makes `address` one of those that can be read, if it is; the others may be lost.
 bool pf_readable_extend(struct pf_memory *memory, uintptr_t address);

@@ -62,14 +62,16 @@ struct walk {
     unsigned signals;
 };
 
-PF_INLINE void begin(struct walk *walk, struct pf_unwind_state *state) {
-    walk->pc = pf_capture(&walk->registers);
+// Not as a literal, which would clear what is captured next.
+PF_INLINE void begin(struct walk *walk, const struct pf_memory *memory) {
+    walk->memory = *memory;
     walk->exact = false;
     walk->signals = 0;
-    walk->memory = pf_readable_stack(state, walk->registers.value[PF_REGISTER_SP]);
+    walk->pc = pf_capture(&walk->registers);
+    walk->memory.low = walk->registers.value[PF_REGISTER_SP]; // lower than where room was asked for
 }
 
-PF_INLINE uint64_t *place_of(uintptr_t key) {
+PF_INLINE uint64_t *entry_of(uintptr_t key) {
     return &cache[(key ^ key >> PLACE_BITS) & ((1u << PLACE_BITS) - 1)];
 }
 
@@ -80,6 +82,11 @@ PF_INLINE uintptr_t return_slot(uint64_t rule) {
 #else
     return WORD;
 #endif
+}
+
+// How far below the CFA the caller's frame pointer is, 0 if it was kept.
+PF_INLINE uintptr_t slot_of(uint64_t rule) {
+    return (uintptr_t)(rule >> SLOT_SHIFT & SLOT_MOST) * WORD;
 }
 
 static bool has_stored_return(const struct pf_row *row) {
@@ -151,11 +158,11 @@ static bool pack(struct pf_span span, const struct pf_row *row, uint64_t *ret_ru
     return true;
 }
 
-static void keep(uintptr_t pc, uint64_t rule) {
+static void keep_rule(uintptr_t pc, uint64_t rule) {
     uintptr_t key = pc >> PC_SHIFT;
     uint64_t tag = key >> PLACE_BITS;
     if (tag >> (64 - TAG_SHIFT) == 0) {
-        __atomic_store_n(place_of(key), rule | tag << TAG_SHIFT, __ATOMIC_RELAXED);
+        __atomic_store_n(entry_of(key), rule | tag << TAG_SHIFT, __ATOMIC_RELAXED);
     }
 }
 
@@ -181,14 +188,16 @@ static bool caller_value(struct walk *walk, struct pf_span span, const struct pf
     }
 }
 
-static bool find_row(uintptr_t pc, struct pf_span *ret_span, struct pf_row *ret_row) {
+// A step is made in pieces that are not inlined, so that none stands on the stack while another runs.
+#define APART __attribute__((noinline))
+
+static APART const void *find_frames(uintptr_t pc, struct pf_span *ret_span) {
     struct pf_module_facts module = pf_module_find(pc);
-    if (module.frame_header == NULL) {
-        return false;
+    if (module.frame_header != NULL) {
+        // The header and what it leads to are in one read-only segment; between those may be holes.
+        *ret_span = pf_module_segment(&module, (uintptr_t)module.frame_header, PF_R, 0);
     }
-    // The header and what it leads to are in one read-only segment; there may be holes between those.
-    *ret_span = pf_module_segment(&module, (uintptr_t)module.frame_header, PF_R, 0);
-    return ret_span->end != 0 && pf_cfi_find(*ret_span, module.frame_header, pc, ret_row);
+    return module.frame_header;
 }
 
 static bool find_cfa(struct walk *walk, struct pf_span span, const struct pf_row *row,
@@ -202,33 +211,23 @@ static bool find_cfa(struct walk *walk, struct pf_span span, const struct pf_row
     return known;
 }
 
-// One frame up by the module's own account of it.  Without one the stack ends here: a guess by frame
-// pointer would now and then lead into what old calls left on the stack, and a short stack is better
-// than a wrong one.
-static __attribute__((noinline)) enum step climb(struct walk *walk) {
+// The caller's registers in place of the callee's.
+static APART enum step put_caller(struct walk *walk, struct pf_span span,
+                                  const struct pf_row *row) {
     struct pf_registers *now = &walk->registers;
     struct pf_registers caller = {.known = 0};
-    struct pf_span span;
-    struct pf_row row;
     uintptr_t cfa;
-    uint64_t rule;
-    if (!find_row(walk->pc - (walk->exact ? 0 : 1), &span, &row)) {
-        return LOST;
-    }
-    if (!walk->exact && pack(span, &row, &rule)) {
-        keep(walk->pc, rule);
-    }
-    if (row.rule[PF_REGISTER_RETURN] == PF_RULE_UNDEFINED) {
+    if (row->rule[PF_REGISTER_RETURN] == PF_RULE_UNDEFINED) {
         return END;
     }
-    if (!find_cfa(walk, span, &row, &cfa)) {
+    if (!find_cfa(walk, span, row, &cfa)) {
         return LOST;
     }
     for (unsigned i = 0; i < PF_REGISTERS; i++) {
-        bool found = caller_value(walk, span, &row, i, cfa, &caller.value[i]);
+        bool found = caller_value(walk, span, row, i, cfa, &caller.value[i]);
         caller.known |= (uint64_t)found << i;
     }
-    if (row.rule[PF_REGISTER_SP] == PF_RULE_SAME) {
+    if (row->rule[PF_REGISTER_SP] == PF_RULE_SAME) {
         caller.value[PF_REGISTER_SP] = cfa;
     }
     const uint64_t needed = 1ull << PF_REGISTER_SP | 1ull << PF_REGISTER_RETURN;
@@ -240,122 +239,177 @@ static __attribute__((noinline)) enum step climb(struct walk *walk) {
     }
     // Each frame is above the one before, but a handler may run on a stack of its own; and a leaf that
     // was interrupted may have none.
-    if (row.signal ? walk->signals++ == SIGNALS_MOST : up < sp || (up == sp && !walk->exact)) {
+    if (row->signal ? walk->signals++ == SIGNALS_MOST : up < sp || (up == sp && !walk->exact)) {
         return LOST;
     }
     *now = caller;
     walk->pc = pc;
-    walk->exact = row.signal;
-    return pc == 0 ? END : UP;
+    walk->exact = row->signal;
+    return pc == 0 ? LOST : UP; // some code ends its stacks like that, but so does a wrong rule
 }
 
-// One frame up by a rule.
-PF_INLINE enum step follow_rule(struct pf_memory *memory, uint64_t rule, uintptr_t *sp,
-                                uintptr_t *fp, uintptr_t *pc) {
-    uintptr_t offset = rule & OFFSET;
-    uintptr_t slot = (rule >> SLOT_SHIFT & SLOT_MOST) * WORD;
-    uintptr_t cfa;
-    uintptr_t caller_fp = *fp;
-    if (PF_LIKELY((rule & KIND) == FROM_SP)) {
-        cfa = *sp + offset;
-    } else if (PF_LIKELY((rule & KIND) == FROM_FP)) {
-        cfa = *fp + offset;
-    } else if ((rule & KIND) == OUTERMOST) {
+// One frame up by the module's own account of it.  Without one the stack ends here: a guess by frame
+// pointer would now and then lead into what old calls left on the stack, and a short stack is better
+// than a wrong one.
+static APART enum step climb(struct walk *walk) {
+    struct pf_span span = {0, 0};
+    struct pf_row row;
+    uint64_t rule;
+    uintptr_t pc = walk->pc - (walk->exact ? 0 : 1);
+    const void *header = find_frames(pc, &span);
+    if (span.end == 0 || !pf_cfi_find(span, header, pc, &row)) {
+        return LOST;
+    }
+    if (!walk->exact && pack(span, &row, &rule)) {
+        keep_rule(walk->pc, rule);
+    }
+    return put_caller(walk, span, &row);
+}
+
+// One frame up by a rule, of whatever kind, and from wherever the stack continues.
+static APART enum step obey(struct walk *walk, uint64_t rule) {
+    struct pf_registers *now = &walk->registers;
+    uintptr_t sp = now->value[PF_REGISTER_SP];
+    uintptr_t fp = now->value[PF_REGISTER_FP];
+    uintptr_t slot = slot_of(rule);
+    uintptr_t cfa = (rule & KIND) == FROM_SP ? sp : fp;
+    uintptr_t pc;
+    if ((rule & KIND) == OUTERMOST) {
         return END;
-    } else if (!pf_readable_word(memory, *fp - offset, &cfa) ||
-               !pf_readable_word(memory, *fp, &caller_fp)) {
-        return LOST;
     }
-    uintptr_t at = cfa - return_slot(rule);
-    if (PF_UNLIKELY(cfa <= *sp) ||
-        PF_UNLIKELY(!pf_is_readable(memory, at) && !pf_readable_extend(memory, at))) {
-        return LOST;
-    }
-    *pc = pf_plain_address(pf_load(at));
-    if (slot != 0) {
-        at = cfa - slot;
-        if (PF_UNLIKELY(!pf_is_readable(memory, at) && !pf_readable_extend(memory, at))) {
+    if ((rule & KIND) == THROUGH_FP) {
+        if (!pf_readable_word(&walk->memory, fp - (rule & OFFSET), &cfa) ||
+            !pf_readable_word(&walk->memory, fp, &fp)) {
             return LOST;
         }
-        caller_fp = pf_load(at);
+    } else {
+        cfa += rule & OFFSET;
     }
-    *fp = caller_fp;
-    *sp = cfa;
-    return *pc == 0 ? END : UP;
+    if (cfa <= sp || !pf_readable_word(&walk->memory, cfa - return_slot(rule), &pc) ||
+        (slot != 0 && !pf_readable_word(&walk->memory, cfa - slot, &fp))) {
+        return LOST;
+    }
+    now->value[PF_REGISTER_SP] = cfa;
+    now->value[PF_REGISTER_FP] = fp;
+    now->value[PF_REGISTER_RETURN] = pc;
+    walk->pc = pf_plain_address(pc);
+    return walk->pc == 0 ? LOST : UP;
+}
+
+// What the loop over the frames keeps in registers.
+struct place {
+    uintptr_t sp;
+    uintptr_t fp;
+    uintptr_t pc;
+};
+
+// The same as obey for nearly all frames, without leaving the loop's registers; false: ask obey.
+PF_INLINE bool obey_quickly(uint64_t rule, uintptr_t low, uintptr_t size, struct place *place) {
+    uintptr_t slot = slot_of(rule);
+    uintptr_t cfa = rule & OFFSET;
+    if (PF_LIKELY((rule & KIND) == FROM_SP)) {
+        cfa += place->sp;
+    } else if (PF_LIKELY((rule & KIND) == FROM_FP)) {
+        cfa += place->fp;
+    } else {
+        return false;
+    }
+    if (PF_UNLIKELY(cfa <= place->sp) || PF_UNLIKELY(cfa - return_slot(rule) - low > size) ||
+        PF_UNLIKELY(cfa - slot - low > size + WORD)) {
+        return false;
+    }
+    uintptr_t pc = pf_plain_address(pf_load(cfa - return_slot(rule)));
+    if (PF_UNLIKELY(pc == 0)) {
+        return false;
+    }
+    if (slot != 0) {
+        place->fp = pf_load(cfa - slot);
+    }
+    place->sp = cfa;
+    place->pc = pc;
+    return true;
+}
+
+static void store(struct walk *walk, const struct place *place) {
+    struct pf_registers *registers = &walk->registers;
+    if (registers->value[PF_REGISTER_SP] != place->sp) {
+        registers->value[PF_REGISTER_SP] = place->sp;
+        registers->value[PF_REGISTER_FP] = place->fp;
+        registers->value[PF_REGISTER_RETURN] = place->pc;
+        registers->known = FOLLOWED;
+        walk->pc = place->pc;
+    }
 }
 
 // The whole stack.  Where the cache is not trusted, every register is followed, not the two alone
 // that nearly all frames are found by.
 PF_INLINE unsigned follow(struct walk *walk, uintptr_t site, uintptr_t *ret_frames, unsigned depth,
                           bool trusted, enum step *ret_how) {
-    struct pf_registers *registers = &walk->registers;
-    uintptr_t sp = registers->value[PF_REGISTER_SP];
-    uintptr_t fp = registers->value[PF_REGISTER_FP];
-    uintptr_t pc = walk->pc;
+    const uintptr_t *value = walk->registers.value;
+    struct place place = {value[PF_REGISTER_SP], value[PF_REGISTER_FP], walk->pc};
+    uintptr_t low = walk->memory.low;
+    uintptr_t size = walk->memory.high - low - WORD;
     unsigned count = 0;
     unsigned own = 0;
     bool fast = trusted;
     for (;;) {
-        uintptr_t key = pc >> PC_SHIFT;
-        uint64_t rule = __atomic_load_n(place_of(key), __ATOMIC_RELAXED);
-        if (PF_LIKELY(fast) && PF_LIKELY(rule >> TAG_SHIFT == key >> PLACE_BITS)) {
-            *ret_how = follow_rule(&walk->memory, rule, &sp, &fp, &pc);
-        } else {
-            if (registers->value[PF_REGISTER_SP] != sp) {
-                registers->value[PF_REGISTER_SP] = sp;
-                registers->value[PF_REGISTER_FP] = fp;
-                registers->value[PF_REGISTER_RETURN] = pc;
-                registers->known = FOLLOWED;
-                walk->pc = pc;
+        uintptr_t key = place.pc >> PC_SHIFT;
+        uint64_t rule = __atomic_load_n(entry_of(key), __ATOMIC_RELAXED);
+        bool found = PF_LIKELY(fast) && PF_LIKELY(rule >> TAG_SHIFT == key >> PLACE_BITS);
+        if (PF_UNLIKELY(!found) || PF_UNLIKELY(!obey_quickly(rule, low, size, &place))) {
+            store(walk, &place);
+            *ret_how = found ? obey(walk, rule) : climb(walk);
+            if (*ret_how != UP) {
+                return count;
             }
-            *ret_how = climb(walk);
-            sp = registers->value[PF_REGISTER_SP];
-            fp = registers->value[PF_REGISTER_FP];
-            pc = walk->pc;
+            place = (struct place){value[PF_REGISTER_SP], value[PF_REGISTER_FP], walk->pc};
+            low = walk->memory.low;
+            size = walk->memory.high - low - WORD;
             fast = trusted && !walk->exact;
         }
-        if (PF_UNLIKELY(*ret_how != UP)) {
-            return count;
-        }
-        if (PF_LIKELY(count != 0) || pc == site) {
-            ret_frames[count++] = pc;
+        if (PF_LIKELY(count != 0) || place.pc == site) {
+            ret_frames[count++] = place.pc;
             if (count == depth) {
                 *ret_how = END;
                 return count;
             }
         } else if (own++ == OWN_MOST) {
+            *ret_how = END;
             return 0;
         }
     }
 }
 
-static PF_COLD unsigned doubt(struct walk *walk, uintptr_t site, uintptr_t *ret_frames,
-                              unsigned depth, unsigned count) {
-    struct pf_unwind_state *state = walk->memory.state;
+static APART unsigned take_stack(const struct pf_memory *memory, uintptr_t site,
+                                 uintptr_t *ret_frames, unsigned depth) {
+    struct pf_unwind_state *state = memory->state;
+    struct walk walk;
+    enum step how;
+    begin(&walk, memory);
+    unsigned count = follow(&walk, site, ret_frames, depth, true, &how);
+    if (PF_LIKELY(how != LOST)) {
+        return count;
+    }
     if (state->patience != 0) {
         state->patience--;
         return count;
     }
-    enum step how;
-    begin(walk, state);
-    unsigned found = follow(walk, site, ret_frames, depth, false, &how);
+    begin(&walk, memory);
+    unsigned found = follow(&walk, site, ret_frames, depth, false, &how);
     if (found <= count) {
         state->patience = PATIENCE; // not the cache: code that says nothing about itself
     }
     return found;
 }
 
+// Small itself: whether there is room for more is found out here.
 unsigned pf_unwind(struct pf_unwind_state *state, uintptr_t site, uintptr_t *ret_frames,
                    unsigned depth) {
-    if (depth == 0) {
+    struct pf_memory memory;
+    if (depth == 0 || !pf_readable_stack(&memory, state, (uintptr_t)__builtin_frame_address(0))) {
         return 0;
     }
-    struct walk walk;
-    enum step how;
-    begin(&walk, state);
-    site = pf_plain_address(site);
-    unsigned count = follow(&walk, site, ret_frames, depth, true, &how);
-    return PF_LIKELY(how != LOST) ? count : doubt(&walk, site, ret_frames, depth, count);
+    return take_stack(&memory, pf_plain_address(site), ret_frames, depth);
 }
 
 void pf_unwind_init(void) {

@@ -18,11 +18,14 @@ struct pf_unwind_state {
 };
 _Static_assert(sizeof(struct pf_unwind_state) <= 64, "kept in a thread's slot");
 
+// How much of the target's stack it may take, all in all.
+#define PF_UNWIND_ROOM 1536
+
 // Once, in the constructor: finds what may not be looked for in a signal handler.
 void pf_unwind_init(void);
 
 // The return addresses of the intercepted call and of its callers, innermost first: ret_frames[0] is
 // `site`, the return address of the call; frames of ours below it are skipped.  How many there are;
-// 0 when the site is not met, or when this machine or libc cannot do it.
+// 0 when the site is not met, when a signal stack has no room, or this machine or libc cannot do it.
 unsigned pf_unwind(struct pf_unwind_state *state, uintptr_t site, uintptr_t *ret_frames,
                    unsigned depth);
