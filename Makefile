@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 # A new or deleted file changes its folder's date, and the lists of tests are made at setup.
 FOLDERS := $(wildcard test/preload test/targets test/e2e)
 
-.PHONY: all lib tests run check bench bench-peers install docs format clean help bootstrap
+.PHONY: all lib tests run check conform bench bench-peers install docs format clean help bootstrap
 all: lib
 
 # Builds the library alone, so that the packages of `scripts/bootstrap --build` are enough.
@@ -43,6 +43,10 @@ check:
 	@$(MAKE) --no-print-directory tests
 	@scripts/run-tests $(BUILD)
 
+conform: lib
+	@scripts/bootstrap --conform
+	@python3 test/conform/run.py --lib $(abspath $(LIB)) $(ARGS)
+
 bench bench-peers: lib
 	@PF_LIB=$(abspath $(LIB)) PF_SRC=$(CURDIR) python3 \
 	    test/bench/$(if $(filter bench-peers,$@),peers,run).py --lib $(abspath $(LIB)) $(ARGS)
@@ -68,6 +72,8 @@ help:
 	@echo 'make run                      install what building needs, build, and profile a small demo'
 	@echo 'make run CMD="PROGRAM ..."    profile any other program; RATE=0.01 times one call in 100'
 	@echo 'make check                    install what testing needs, build, run every test'
+	@echo 'make conform                  foreign test suites bare and under the library, compared;'
+	@echo '                              ARGS="--quick", "--only redis", "--list" (about 10 minutes)'
 	@echo 'make bench                    what the library costs; ARGS= goes to test/bench/run.py'
 	@echo 'make bench-peers              the same work under the other tools that are installed'
 	@echo 'make install DESTDIR= PREFIX= copy the library to PREFIX/lib'

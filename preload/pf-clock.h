@@ -25,3 +25,9 @@ static inline uint64_t pf_time_ns(clockid_t clock) {
 static inline __attribute__((always_inline)) uint64_t pf_now(void) {
     return pf_time_ns(CLOCK_MONOTONIC);
 }
+
+// From one moment to a later one; 0 when the clock went back in between (a restored checkpoint, a
+// process moved to another machine), never 2^64.
+static inline __attribute__((always_inline)) uint64_t pf_since(uint64_t then, uint64_t now) {
+    return now > then ? now - then : 0;
+}

@@ -128,8 +128,12 @@ static void choose_stacks(void) {
         pf_process.stack_every > 1 ? pf_skip_factor(1.0 / pf_process.stack_every) : 0;
 }
 
-// libc hands such a handler the exit status as well.
-static void at_exit(void *how, int status) { pf_finish_with(how, status & 0xff); }
+// libc hands such a handler the exit status as well.  ThreadSanitizer's runtime stands in between and
+// hands over nothing: without our own argument the status is not one either.
+static char exit_word[] = "exit";
+static void at_exit(void *how, int status) {
+    pf_finish_with(exit_word, how == exit_word ? status & 0xff : -1);
+}
 static void at_quick_exit(void *unused) {
     (void)unused;
     pf_finish("quick_exit");
@@ -164,7 +168,7 @@ void pf_init(void) {
     pthread_atfork(NULL, NULL, pf_become_child);
     // Without a library to belong to, the handler runs after every destructor: what was registered
     // first runs last, and nothing that the program does at exit escapes the summary.
-    __cxa_atexit(at_exit, (void *)"exit", NULL);
+    __cxa_atexit(at_exit, exit_word, NULL);
     __cxa_at_quick_exit(at_quick_exit, NULL);
     __atomic_store_n(&pf_mode, PF_MODE_ON, __ATOMIC_RELEASE);
 }

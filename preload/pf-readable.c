@@ -6,6 +6,7 @@
 #include "pf-real.h"
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 
@@ -30,10 +31,22 @@ static bool ask(uintptr_t page) {
     return pf_sys(SYS_rt_sigprocmask, 1000, (long)page, 0, 8, 0, 0) == -EINVAL;
 }
 
+// valgrind takes the question for a fault of the program and reports it.  It has its own library
+// preloaded, beside us.
+static bool in_valgrind(void) {
+    extern char **environ;
+    for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
+        if (strstr(*entry, "LD_PRELOAD=") == *entry) {
+            return strstr(*entry, "/vgpreload_") != NULL;
+        }
+    }
+    return false;
+}
+
 void pf_readable_init(void) {
     main_top = getauxval(AT_RANDOM) & -sizeof(uintptr_t);
     main_thread = pf_thread_pointer();
-    asking = !ask((uintptr_t)-PAGE) && ask((uintptr_t)&asking & -(uintptr_t)PAGE);
+    asking = !in_valgrind() && !ask((uintptr_t)-PAGE) && ask((uintptr_t)&asking & -(uintptr_t)PAGE);
 }
 
 static bool can_ask(void) { return asking && !pf_process.shut; }

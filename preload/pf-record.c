@@ -46,7 +46,7 @@ static PF_COLD uint64_t wait_for_lock(FILE *stream) {
     uint64_t start = pf_now();
     flockfile(stream);
     funlockfile(stream);
-    uint64_t waited = pf_now() - start;
+    uint64_t waited = pf_since(start, pf_now());
     return waited > pf_clock_cost_ns ? waited - pf_clock_cost_ns : 0;
 }
 
@@ -246,8 +246,7 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
     struct pf_slot *slot = probe->slot;
     slot->in_call_ns = 0;
     uint64_t key = probe->entry->key;
-    uint64_t latency = now - probe->start_ns;
-    latency = latency > pf_clock_cost_ns ? latency - pf_clock_cost_ns : 0;
+    uint64_t latency = pf_since(probe->start_ns + pf_clock_cost_ns, now);
     if (PF_UNLIKELY(probe->lock_ns != 0)) { // three clock reads lie in between then
         probe->lock_ns = probe->lock_ns < latency ? probe->lock_ns : latency;
     }

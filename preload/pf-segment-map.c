@@ -2,19 +2,22 @@
 // Makes the segment: a file in tmpfs that observers can map, or else private memory.
 //
 // Never a disk file: the first store into a page after write-back costs 1,500 ns there, 11 in tmpfs.
-// Every byte is fallocated before it is touched, so a full tmpfs is an error here and not a SIGBUS in
-// the target.  One mapping of MAX_MEMORY_MB is made at once (addresses never move); memory is put
+// Every byte has memory behind it before it is touched, so a full tmpfs is an error here and not a
+// SIGBUS in the target.  One mapping of MAX_MEMORY_MB is made at once (addresses never move); memory is put
 // behind it chunk by chunk.
 #include "pf-clock.h"
 #include "pf-print.h"
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #define FIRST_CHUNK (64u << 10)
@@ -22,7 +25,16 @@
 
 extern char *program_invocation_short_name;
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#define NO_ADVICE 0x7fff // no kernel knows it
+
 static bool file_backed;
+
+// What was made, in case that it has to be opened again.
+static dev_t file_device;
+static ino_t file_inode;
 
 // RLIMIT_FSIZE counts for tmpfs too, and going past it sends SIGXFSZ to the target.
 static bool fits_file_limit(uint64_t size) {
@@ -31,20 +43,43 @@ static bool fits_file_limit(uint64_t size) {
     return failed == 0 && (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= size);
 }
 
-// The folder must be ours alone: a real folder, of our user, closed to others.
-static long open_folder(const char *path) {
-    pf_sys(SYS_mkdirat, AT_FDCWD, (long)path, 0700, 0, 0, 0);
-    long fd = pf_sys_open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+static uid_t user(void) { return (uid_t)pf_sys(SYS_geteuid, 0, 0, 0, 0, 0, 0); }
+
+// Opens a folder that nobody else can change the entries of, in memory and not on a disk; `forbidden`
+// are the mode bits that it must not have.
+static long open_folder(long parent, const char *path, mode_t forbidden) {
+    long fd = pf_sys(SYS_openat, parent, (long)path,
+                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0, 0, 0);
     if (fd < 0) {
         return fd;
     }
     struct stat status;
-    if (pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) < 0 ||
-        status.st_uid != (uid_t)pf_sys(SYS_geteuid, 0, 0, 0, 0, 0, 0) ||
-        (status.st_mode & 077) != 0) {
+    struct statfs system;
+    if (pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) < 0 || status.st_uid != user() ||
+        (status.st_mode & forbidden) != 0 ||
+        pf_sys(SYS_fstatfs, fd, (long)&system, 0, 0, 0, 0) < 0 ||
+        (system.f_type != TMPFS_MAGIC && system.f_type != RAMFS_MAGIC)) {
         pf_sys_close((int)fd);
         return -1;
     }
+    return fd;
+}
+
+// The folder for segments, closed to others.
+static long make_folder(long parent, const char *path) {
+    pf_sys(SYS_mkdirat, parent, (long)path, 0700, 0, 0, 0);
+    return open_folder(parent, path, 077);
+}
+
+// $XDG_RUNTIME_DIR/pfprof.  After su or sudo the variable may name another user's folder, who could
+// then put anything in our folder's place: not used.
+static long make_runtime_folder(const char *runtime) {
+    long parent = open_folder(AT_FDCWD, runtime, 022);
+    if (parent < 0) {
+        return parent;
+    }
+    long fd = make_folder(parent, "pfprof");
+    pf_sys_close((int)parent);
     return fd;
 }
 
@@ -63,6 +98,13 @@ static const char *environment(const char *name) {
     return NULL;
 }
 
+// A regular file of our user, with no second name by which somebody else could reach it.
+static bool is_ours(long fd, struct stat *ret_status) {
+    return pf_sys(SYS_fstat, fd, (long)ret_status, 0, 0, 0, 0) == 0 &&
+           S_ISREG(ret_status->st_mode) && ret_status->st_uid == user() &&
+           ret_status->st_nlink == 1;
+}
+
 // Creates the file and keeps its path; -1 when there is no safe place.
 static long make_file(void) {
     char folder[96];
@@ -71,16 +113,17 @@ static long make_file(void) {
     long fd = -1;
     if (runtime != NULL && *runtime == '/' && pf_length(runtime) < 64) {
         pf_out(&out, runtime);
+        folder[out.used] = 0;
+        fd = make_runtime_folder(folder);
         pf_out(&out, "/pfprof");
         folder[out.used] = 0;
-        fd = open_folder(folder);
     }
     if (fd < 0) {
         out.used = 0;
         pf_out(&out, "/dev/shm/pfprof-");
-        pf_out_uint(&out, (uint64_t)pf_sys(SYS_geteuid, 0, 0, 0, 0, 0, 0));
+        pf_out_uint(&out, user());
         folder[out.used] = 0;
-        fd = open_folder(folder);
+        fd = make_folder(AT_FDCWD, folder);
     }
     if (fd < 0) {
         return -1;
@@ -107,11 +150,26 @@ static long make_file(void) {
     return segment;
 }
 
+// Does the name still lead to the file that was made?
+static bool is_the_segment(long fd) {
+    struct stat status;
+    return is_ours(fd, &status) && status.st_dev == file_device && status.st_ino == file_inode;
+}
+
+// Somebody else's file, that has the name by now, stays.  With no descriptor left to look with, the
+// name has to do.
 void pf_segment_unlink(void) {
-    if (pf_process.segment_path[0]) {
-        pf_sys(SYS_unlinkat, AT_FDCWD, (long)pf_process.segment_path, 0, 0, 0, 0);
-        pf_process.segment_path[0] = 0;
+    if (pf_process.segment_path[0] == 0) {
+        return;
     }
+    long fd = pf_sys_open(pf_process.segment_path, O_PATH | O_NOFOLLOW, 0);
+    if (fd >= 0 ? is_the_segment(fd) : fd == -EMFILE || fd == -ENFILE) {
+        pf_sys(SYS_unlinkat, AT_FDCWD, (long)pf_process.segment_path, 0, 0, 0, 0);
+    }
+    if (fd >= 0) {
+        pf_sys_close((int)fd);
+    }
+    pf_process.segment_path[0] = 0;
 }
 
 static struct pf_segment *map_file(uint64_t size) {
@@ -123,7 +181,12 @@ static struct pf_segment *map_file(uint64_t size) {
         return NULL;
     }
     struct pf_segment *segment = NULL;
-    if (pf_sys(SYS_fallocate, fd, 0, 0, FIRST_CHUNK, 0, 0) == 0 &&
+    struct stat status;
+    if (is_ours(fd, &status)) {
+        file_device = status.st_dev;
+        file_inode = status.st_ino;
+    }
+    if (is_the_segment(fd) && pf_sys(SYS_fallocate, fd, 0, 0, FIRST_CHUNK, 0, 0) == 0 &&
         pf_sys(SYS_ftruncate, fd, (long)size, 0, 0, 0, 0) == 0) {
         segment = pf_sys_map(size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, (int)fd);
     }
@@ -193,9 +256,32 @@ void pf_segment_make(void) {
         return; // `making` stays set: counted per function in this process's own memory
     }
     describe(segment, size);
-    segment->setup_ns = pf_now() - begun;
+    segment->setup_ns = pf_since(begun, pf_now());
     __atomic_store_n(&pf_process.segment, segment, __ATOMIC_SEQ_CST);
     pf_bring_home();
+}
+
+// Through the file's name, for kernels before 5.14: only if it is still the file that was mapped.
+static bool back_by_name(uint64_t start, uint64_t size) {
+    long fd = pf_sys_open(pf_process.segment_path, O_RDWR | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) {
+        return false;
+    }
+    bool done =
+        is_the_segment(fd) && pf_sys(SYS_fallocate, fd, 0, (long)start, (long)size, 0, 0) == 0;
+    pf_sys_close((int)fd);
+    return done;
+}
+
+// Puts memory behind a piece of the mapping.  The kernel is asked by address: that works after
+// chroot and setuid and without a descriptor, and no name can lead astray.  A full tmpfs is an error,
+// as with fallocate.  qemu-user says yes to any advice and does nothing: it is asked for nonsense too.
+static bool back_piece(char *start, uint64_t offset, uint64_t size) {
+    long refused = pf_sys(SYS_madvise, (long)start, 4096, NO_ADVICE, 0, 0, 0);
+    long failed = refused == 0
+                      ? -EINVAL
+                      : pf_sys(SYS_madvise, (long)start, (long)size, MADV_POPULATE_WRITE, 0, 0, 0);
+    return failed == 0 || (failed == -EINVAL && back_by_name(offset, size));
 }
 
 // Puts memory behind more of the mapping: doubling, at most 4 MiB at a time.
@@ -208,16 +294,10 @@ static bool back(struct pf_segment *segment, uint64_t need) {
         if (need > end || pf_process.shut || pf_process.segment_path[0] == 0) {
             return false;
         }
-        long fd = pf_sys_open(pf_process.segment_path, O_RDWR | O_NOFOLLOW, 0);
-        if (fd < 0) {
+        if (!back_piece((char *)segment + backed, backed, end - backed)) {
             return false;
         }
-        long failed = pf_sys(SYS_fallocate, fd, 0, (long)backed, (long)(end - backed), 0, 0);
-        pf_sys_close((int)fd);
-        if (failed) {
-            return false;
-        }
-        // Two threads may both have grown it; the larger end wins, and fallocate is idempotent.
+        // Two threads may both have grown it; the larger end wins, and either way is idempotent.
         while (end > backed && !__atomic_compare_exchange_n(&segment->backed, &backed, end, false,
                                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
         }

@@ -90,7 +90,7 @@ void pf_slot_detach(void *argument) {
         return; // from before a fork
     }
     name_thread(slot);
-    slot->attached_ns += pf_now() - slot->attach_ns;
+    slot->attached_ns += pf_since(slot->attach_ns, pf_now());
     slot->attach_ns = 0;
     pf_switches_end();
     pf_thread.slot = NULL;

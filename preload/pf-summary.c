@@ -559,7 +559,7 @@ struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, 
     summary->segment = pf_process.segment;
     summary->how = how;
     summary->status = status;
-    summary->uptime_ns = (double)(pf_now() - pf_process.start_monotonic_ns);
+    summary->uptime_ns = (double)pf_since(pf_process.start_monotonic_ns, pf_now());
     if (summary->segment != NULL) {
         add_slots(summary, room);
         add_spill(summary, summary->segment->spill);

@@ -192,6 +192,53 @@ static void do_live_threads(void) {
     }
 }
 
+static int crowd_is_over;
+
+static void *stay(void *unused) {
+    struct truth *own = truth_new("write");
+    pthread_barrier_wait(&all);
+    while (!__atomic_load_n(&crowd_is_over, __ATOMIC_ACQUIRE)) {
+        truth_write(own, 1, "staying\n", 8);
+        usleep(20000);
+    }
+    return unused;
+}
+
+static void *come_and_go(void *unused) {
+    struct truth *own = truth_new("write");
+    for (int i = 0; i < 3; i++) {
+        truth_write(own, 1, "passing\n", 8);
+    }
+    return unused;
+}
+
+// A thousand threads print while ten thousand others, dozens at once, come, print and go.
+static void do_crowd(void) {
+    enum { STAYING = 1024, PASSING = 10000, AT_ONCE = 50 };
+    static pthread_t staying[STAYING], passing[AT_ONCE];
+    pthread_attr_t attributes;
+    must(pthread_attr_init(&attributes) == 0);
+    must(pthread_attr_setstacksize(&attributes, 65536) == 0);
+    must(pthread_barrier_init(&all, NULL, STAYING + 1) == 0);
+    for (int i = 0; i < STAYING; i++) {
+        must(pthread_create(&staying[i], &attributes, stay, NULL) == 0);
+    }
+    pthread_barrier_wait(&all);
+    for (int i = 0; i < PASSING; i++) {
+        if (i >= AT_ONCE) {
+            must(pthread_join(passing[i % AT_ONCE], NULL) == 0);
+        }
+        must(pthread_create(&passing[i % AT_ONCE], &attributes, come_and_go, NULL) == 0);
+    }
+    for (int i = 0; i < AT_ONCE; i++) {
+        must(pthread_join(passing[i], NULL) == 0);
+    }
+    __atomic_store_n(&crowd_is_over, 1, __ATOMIC_RELEASE);
+    for (int i = 0; i < STAYING; i++) {
+        must(pthread_join(staying[i], NULL) == 0);
+    }
+}
+
 static void *writes_until_cancelled(void *unused) {
     pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
     for (;;) {
@@ -286,6 +333,7 @@ static const struct {
     {"fork-chain", do_fork_chain},
     {"vm-clone", do_vm_clone},
     {"live-threads", do_live_threads},
+    {"crowd", do_crowd},
     {"cancel", do_cancel_at_any_time},
     {"setuid", do_setuid},
     {"chroot", do_chroot},
