@@ -191,8 +191,8 @@ static uint32_t make(struct pf_slot *slot, uint64_t hash, enum pf_template_kind 
 }
 
 // Counts the template in one of the site's four places; what finds none is in template_seen only.
-static void count(struct pf_probe *probe, uint64_t hash, enum pf_template_kind kind,
-                  const char *text, size_t size) {
+static void count_template(struct pf_probe *probe, uint64_t hash, enum pf_template_kind kind,
+                           const char *text, size_t size) {
     struct pf_detail *detail = probe->detail;
     pf_add32(&detail->template_seen, 1);
     for (unsigned i = 0; i < 4; i++) {
@@ -226,8 +226,8 @@ static void note_level(struct pf_probe *probe, const char *text, size_t size) {
 PF_COLD void pf_message_look(struct pf_probe *probe, const char *text, size_t size) {
     note_level(probe, text, size);
     bool capture = pf_process.config.setting[PF_VAR_CAPTURE_TEXT].number != 0;
-    count(probe, pf_template_hash(text, size), PF_TEMPLATE_MASKED, text,
-          capture ? (size < EXAMPLE_SIZE ? size : EXAMPLE_SIZE) : 0);
+    count_template(probe, pf_template_hash(text, size), PF_TEMPLATE_MASKED, text,
+                   capture ? (size < EXAMPLE_SIZE ? size : EXAMPLE_SIZE) : 0);
 }
 
 PF_COLD void pf_message_look_at_format(struct pf_probe *probe, const char *format) {
@@ -241,5 +241,6 @@ PF_COLD void pf_message_look_at_format(struct pf_probe *probe, const char *forma
     for (size_t i = 0; i < size; i++) {
         hash = mix(hash, (unsigned char)format[i]);
     }
-    count(probe, hash, PF_TEMPLATE_FORMAT, format, size < EXAMPLE_SIZE ? size : EXAMPLE_SIZE);
+    count_template(probe, hash, PF_TEMPLATE_FORMAT, format,
+                   size < EXAMPLE_SIZE ? size : EXAMPLE_SIZE);
 }
