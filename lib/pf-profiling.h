@@ -4,6 +4,7 @@
 // Thread-safety: any thread may call any function here unless its comment says otherwise.  Nothing may
 // be called from a signal handler.  The library never writes anything but where it is asked to.
 #pragma once
+#include "pf-config.h"
 #include "pf-enum-types.h"
 #include "pf-errors.h"
 #include "pf-macros.h"
