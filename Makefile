@@ -40,7 +40,7 @@ $(BUILD)/with-library: $(BUILD)/build.ninja
 	@touch $@
 
 $(BUILD)/with-tests: $(BUILD)/with-library $(FOLDERS)
-	@$(MESON) setup --reconfigure $(BUILD) -Dtests=true >$(BUILD)/setup.log || \
+	@$(MESON) setup --reconfigure $(BUILD) -Dtests=true -Dintrospection=enabled >$(BUILD)/setup.log || \
 	    { cat $(BUILD)/setup.log; exit 1; }
 	@touch $@
 

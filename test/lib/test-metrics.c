@@ -5,6 +5,7 @@
 #include "pf-test.h"
 #include <errno.h>
 #include <json-glib/json-glib.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -186,9 +187,12 @@ END_TEST
 // --- threads
 
 #define THREADS 8
-#define ROUNDS 200000
+#define ROUNDS 1000000
+
+static pthread_barrier_t all_here; // so that they run together, however long a start takes
 
 static gpointer record_many(gpointer data) {
+    pthread_barrier_wait(&all_here);
     for (guint i = 0; i < ROUNDS; i++) {
         pf_profile_metrics_record(data, 3, i % 4 == 0, 2);
     }
@@ -197,12 +201,14 @@ static gpointer record_many(gpointer data) {
 
 static void run_threads(GThreadFunc work, gpointer data) {
     GThread *threads[THREADS];
+    pthread_barrier_init(&all_here, NULL, THREADS);
     for (guint i = 0; i < THREADS; i++) {
         threads[i] = g_thread_new("record", work, data);
     }
     for (guint i = 0; i < THREADS; i++) {
         g_thread_join(threads[i]);
     }
+    pthread_barrier_destroy(&all_here);
 }
 
 START_TEST(eight_threads_lose_nothing) {
