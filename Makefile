@@ -24,7 +24,7 @@ all: lib library
 
 # libpf-profiling-1 for programs that link it; needs GLib (scripts/bootstrap).
 library: $(BUILD)/with-library
-	@$(MESON) compile -C $(BUILD) pf-profiling-1 >$(BUILD)/compile.log || \
+	@$(MESON) compile -C $(BUILD) library >$(BUILD)/compile.log || \
 	    { cat $(BUILD)/compile.log; exit 1; }
 
 tests: $(BUILD)/with-tests
@@ -82,8 +82,8 @@ install: lib
 	@install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libpfprof.so
 	@echo "installed $(DESTDIR)$(PREFIX)/lib/libpfprof.so"
 
-install-library: library
-	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD) --no-rebuild
+install-library: $(BUILD)/with-library
+	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD)
 
 docs:
 	@scripts/gen-docs

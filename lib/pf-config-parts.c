@@ -142,6 +142,9 @@ PfProcessorConfig *pf_profiling_config_get_processor(PfProfilingConfig *self) {
         .output = TEXT(OUTPUT),
         .format = WORD(FORMAT),
         .stacks = WORD(STACKS),
+        .stack_depth = (guint)NUMBER(STACK_DEPTH),
+        .stack_every = (guint)NUMBER(STACK_EVERY),
+        .capture_text = (gboolean)NUMBER(CAPTURE_TEXT),
     };
     return g_memdup2(&part, sizeof part);
 }

@@ -34,6 +34,9 @@ typedef enum {
  * @output: where the summary goes: `stderr`, `none` or a path with `%p` and `%n`
  * @format: `text` or `json`
  * @stacks: `auto`, `on` or `off`
+ * @stack_depth: frames of a call stack
+ * @stack_every: with @stacks `auto`, one timed call in so many gives a stack
+ * @capture_text: whether examples of messages are stored
  *
  * The settings of what measures.
  */
@@ -49,6 +52,9 @@ typedef struct {
     gchar *output;
     gchar *format;
     gchar *stacks;
+    guint stack_depth;
+    guint stack_every;
+    gboolean capture_text;
 } PfProcessorConfig;
 
 /**

@@ -378,8 +378,10 @@ gboolean pf_hub_run_command(PfHub *self, const gchar *name, const gchar *const *
 void pf_hub_clear(PfHub *self) {
     g_return_if_fail(PF_IS_HUB(self));
     g_mutex_lock(&self->lock);
-    g_autoptr(GHashTable) components = self->components;
-    g_autoptr(GHashTable) commands = self->commands;
+    GHashTable *components = self->components;
+    GHashTable *commands = self->commands;
     make_tables(self);
     g_mutex_unlock(&self->lock);
+    g_hash_table_unref(components); // without the lock, as in take_out
+    g_hash_table_unref(commands);
 }

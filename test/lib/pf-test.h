@@ -2,6 +2,7 @@
 // What the tests of lib/ have in common: Check, and a main of one test case.
 #pragma once
 #include <check.h>
+#include <glib/gstdio.h>
 #include <pf-profiling.h>
 
 // A list of tests that ends with NULL, run in one process each (CK_FORK).
@@ -28,3 +29,23 @@ static inline int pf_test_run(const char *name, const TTest *const *tests) {
         ck_assert_ptr_null(strchr((error)->message, '\n'));                                        \
         g_clear_error(&(error));                                                                   \
     } while (0)
+
+// A folder for the files of a test, and one file in it, written anew.
+static gchar *pf_test_folder;
+
+static inline void pf_test_folder_make(void) {
+    pf_test_folder = g_dir_make_tmp("pf-test-XXXXXX", NULL);
+}
+
+static inline gchar *pf_test_file(const gchar *text) {
+    gchar *path = g_build_filename(pf_test_folder, "config.ini", NULL);
+    ck_assert(g_file_set_contents(path, text, -1, NULL));
+    return path;
+}
+
+static inline void pf_test_folder_remove(void) {
+    g_autofree gchar *path = g_build_filename(pf_test_folder, "config.ini", NULL);
+    g_unlink(path);
+    g_rmdir(pf_test_folder);
+    g_clear_pointer(&pf_test_folder, g_free);
+}

@@ -9,23 +9,6 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
-static gchar *folder;
-
-static void set_up(void) { folder = g_dir_make_tmp("test-config-XXXXXX", NULL); }
-
-static gchar *file_with(const gchar *text) {
-    gchar *path = g_build_filename(folder, "config.ini", NULL);
-    ck_assert(g_file_set_contents(path, text, -1, NULL));
-    return path;
-}
-
-static void tear_down(void) {
-    g_autofree gchar *path = g_build_filename(folder, "config.ini", NULL);
-    g_unlink(path);
-    g_rmdir(folder);
-    g_clear_pointer(&folder, g_free);
-}
-
 static GString *said;
 
 static void complain(const char *line, size_t length) {
@@ -178,7 +161,7 @@ START_TEST(every_line_of_a_file_means_the_same_on_both_sides) {
             gint32 n = g_rand_int_range(random, 0, G_N_ELEMENTS(lines));
             g_string_append_printf(text, "%s\n", lines[n]);
         }
-        g_autofree gchar *path = file_with(text->str);
+        g_autofree gchar *path = pf_test_file(text->str);
         g_autofree gchar *config = g_strdup_printf("PROVIDE_PROFILING_CONFIG=%s", path);
         compare((gchar *[]){"PROVIDE_PROFILING_ENABLED=true", config,
                             "PROVIDE_PROFILING_BUFFER_SIZE=99", NULL},
@@ -188,9 +171,9 @@ START_TEST(every_line_of_a_file_means_the_same_on_both_sides) {
 END_TEST
 
 START_TEST(the_file_is_looked_for_in_the_same_places) {
-    g_autofree gchar *xdg = g_strdup_printf("XDG_CONFIG_HOME=%s", folder);
-    g_autofree gchar *home = g_strdup_printf("HOME=%s", folder);
-    g_autofree gchar *inner = g_build_filename(folder, "pfprof", NULL);
+    g_autofree gchar *xdg = g_strdup_printf("XDG_CONFIG_HOME=%s", pf_test_folder);
+    g_autofree gchar *home = g_strdup_printf("HOME=%s", pf_test_folder);
+    g_autofree gchar *inner = g_build_filename(pf_test_folder, "pfprof", NULL);
     g_autofree gchar *path = g_build_filename(inner, "config.ini", NULL);
     ck_assert_int_eq(g_mkdir(inner, 0700), 0);
     ck_assert(g_file_set_contents(path, "buffer_size = 17\n", -1, NULL));
@@ -206,7 +189,7 @@ START_TEST(the_file_is_looked_for_in_the_same_places) {
 END_TEST
 
 int main(void) {
-    set_up();
+    pf_test_folder_make();
     Suite *suite = suite_create("agree");
     TCase *tests = tcase_create("agree");
     tcase_add_loop_test(tests, every_value_means_the_same_on_both_sides, 0, PF_SETTING_COUNT);
@@ -217,6 +200,6 @@ int main(void) {
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);
     srunner_free(runner);
-    tear_down();
+    pf_test_folder_remove();
     return failed != 0;
 }

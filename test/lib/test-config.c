@@ -5,25 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static gchar *folder;
-
-static void set_up(void) { folder = g_dir_make_tmp("test-config-XXXXXX", NULL); }
-
-static gchar *file_with(const gchar *text) {
-    gchar *path = g_build_filename(folder, "config.ini", NULL);
-    ck_assert(g_file_set_contents(path, text, -1, NULL));
-    return path;
-}
-
-static void tear_down(void) {
-    g_autofree gchar *path = g_build_filename(folder, "config.ini", NULL);
-    g_unlink(path);
-    g_rmdir(folder);
-    g_clear_pointer(&folder, g_free);
-}
-
 START_TEST(the_strongest_source_wins_in_any_order) {
-    g_autofree gchar *path = file_with("sample_rate = 0.5\nbatch_size = 7\nmax_retries = 1\n");
+    g_autofree gchar *path = pf_test_file("sample_rate = 0.5\nbatch_size = 7\nmax_retries = 1\n");
     g_autofree gchar *named = g_strdup_printf("PROVIDE_PROFILING_CONFIG=%s", path);
     const gchar *environment[] = {named, "PROVIDE_PROFILING_BATCH_SIZE=8",
                                   "PROVIDE_PROFILING_SAMPLE_RATE=0.25", NULL};
@@ -76,6 +59,7 @@ START_TEST(the_parts_have_the_values_and_the_seeds_defaults) {
     g_autoptr(PfAdaptiveSamplingConfig) a = pf_profiling_config_get_adaptive_sampling(c);
     ck_assert(!p->enabled && p->sample_rate == 0.01 && !p->track_memory && p->enable_fast_path);
     ck_assert(p->cli_enabled && p->buffer_size == 1000 && p->max_memory_mb == 100);
+    ck_assert(p->stack_depth == 16 && p->stack_every == 16 && !p->capture_text);
     ck_assert_str_eq(p->output, "stderr");
     ck_assert_str_eq(p->format, "text");
     ck_assert_ptr_null(e->exporters[0]);
@@ -122,7 +106,7 @@ static const gchar flat[] = "# how we profile\n"
 
 START_TEST(the_flat_form_is_read_with_one_warning) {
     g_autoptr(PfProfilingConfig) c = pf_profiling_config_new();
-    g_autofree gchar *path = file_with(flat);
+    g_autofree gchar *path = pf_test_file(flat);
     ck_assert(pf_profiling_config_load_file(c, path, NULL));
     ck_assert_str_eq(pf_profiling_config_get_value(c, "enabled"), "yes");
     ck_assert_str_eq(pf_profiling_config_get_value(c, "sample_rate"), "0.5");
@@ -160,8 +144,8 @@ START_TEST(migrate_keeps_values_and_comments) {
 END_TEST
 
 START_TEST(migrate_rewrites_the_file_behind_a_link) {
-    g_autofree gchar *path = file_with(flat);
-    g_autofree gchar *link = g_build_filename(folder, "link", NULL);
+    g_autofree gchar *path = pf_test_file(flat);
+    g_autofree gchar *link = g_build_filename(pf_test_folder, "link", NULL);
     GStatBuf status;
     ck_assert_int_eq(g_chmod(path, 0600), 0);
     ck_assert_int_eq(symlink(path, link), 0);
@@ -179,7 +163,7 @@ START_TEST(migrate_rewrites_the_file_behind_a_link) {
 END_TEST
 
 int main(void) {
-    set_up();
+    pf_test_folder_make();
     int failed = pf_test_run(
         "config", (const TTest *[]){
                       the_strongest_source_wins_in_any_order,
@@ -187,6 +171,6 @@ int main(void) {
                       the_parts_have_the_values_and_the_seeds_defaults, every_setting_is_described,
                       the_flat_form_is_read_with_one_warning, migrate_keeps_values_and_comments,
                       migrate_rewrites_the_file_behind_a_link, NULL});
-    tear_down();
+    pf_test_folder_remove();
     return failed;
 }
