@@ -76,8 +76,7 @@ static void add_metrics(JsonBuilder *builder, PfProfileMetrics *metrics,
                     values->quantile_ns[i]);
     }
     json_builder_set_member_name(builder, "lost_count");
-    json_builder_begin_object(builder);
-    add_guint64(builder, "memory", values->lost_memory);
+    json_builder_begin_object(builder); // nothing can be lost here; in a preloaded program some can
     json_builder_end_object(builder);
     add_errors(builder, metrics);
     json_builder_end_object(builder);

@@ -74,16 +74,11 @@ static void put_overhead(struct pf_out *out, const pf_metric_values *values) {
     pf_out(out, " % of wall\n");
 }
 
-static void put_trouble(struct pf_out *out, const pf_metric_values *values) {
+static void put_errors(struct pf_out *out, const pf_metric_values *values) {
     if (values->error_count > 0) {
         pf_out(out, "  errors     ");
         pf_out_grouped(out, values->error_count);
         pf_out(out, "\n");
-    }
-    if (values->lost_memory > 0) {
-        pf_out(out, "  ! ");
-        pf_out_grouped(out, values->lost_memory);
-        pf_out(out, " messages not counted: no memory for their thread's counters\n");
     }
 }
 
@@ -123,7 +118,7 @@ gchar *pf_profile_metrics_to_text(PfProfileMetrics *self) {
     put_metrics(&out, &values);
     put_total(&out, &values);
     put_latencies(&out, &values);
-    put_trouble(&out, &values);
+    put_errors(&out, &values);
     put_overhead(&out, &values);
     return g_strndup(text, out.used);
 }

@@ -40,7 +40,6 @@ typedef struct {
     PF_METRICS(METRIC)
 #undef METRIC
     gdouble quantile_ns[PF_QUANTILE_COUNT]; // -1: nothing was timed
-    guint64 lost_memory;
     struct pf_estimate estimate;
     gdouble sample_rate;
 } pf_metric_values;

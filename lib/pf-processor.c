@@ -4,8 +4,8 @@
 #include "pf-emoji.h"
 #include "pf-errors.h"
 #include "pf-metrics-values.h"
+#include "pf-time.h"
 #include <string.h>
-#include <time.h>
 
 /**
  * PfProfilingProcessor:
@@ -170,12 +170,6 @@ void pf_profiling_processor_record_text(PfProfilingProcessor *self, const gchar 
     }
 }
 
-static gint64 now_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (gint64)time.tv_sec * 1000000000 + time.tv_nsec;
-}
-
 /**
  * pf_profiling_processor_begin:
  * @self: a processor
@@ -192,7 +186,7 @@ gint64 pf_profiling_processor_begin(PfProfilingProcessor *self) {
     if (!g_atomic_int_get(&self->enabled) || !pf_shard_set_is_due(self->set)) {
         return 0;
     }
-    return MAX(now_ns(), 1);
+    return MAX(pf_time_ns(), 1);
 }
 
 /**
@@ -203,13 +197,14 @@ gint64 pf_profiling_processor_begin(PfProfilingProcessor *self) {
  * @length: its bytes, or -1 when it ends with a NUL
  * @field_count: how many fields it has
  *
- * To be called when the message has gone out: counts it, and its time since @begun if it is timed.
+ * To be called when the message has gone out: counts it, and its time since @begun if it is timed, less
+ * what one look at the clock costs.
  *
  * Any thread may call this.
  */
 void pf_profiling_processor_end(PfProfilingProcessor *self, gint64 begun, const gchar *text,
                                 gssize length, guint field_count) {
-    gint64 ended = begun > 0 ? now_ns() : 0; // first of all: what follows is ours
+    gint64 ended = begun > 0 ? pf_time_ns() : 0; // first of all: what follows is ours
     g_return_if_fail(PF_IS_PROFILING_PROCESSOR(self));
     g_return_if_fail(text != NULL || length == 0);
     if (!g_atomic_int_get(&self->enabled)) {
@@ -217,7 +212,8 @@ void pf_profiling_processor_end(PfProfilingProcessor *self, gint64 begun, const 
     }
     pf_message message = {.bytes = length < 0 ? strlen(text) : (gsize)length};
     if (begun > 0) {
-        message.duration_ns = (guint64)MAX(ended - begun, 0);
+        message.duration_ns = (guint64)MAX(ended - begun - pf_time_cost_ns(), 0);
+        message.clock_reads = 2;
         message.fields = field_count;
         message.emoji = pf_has_emoji(text, message.bytes);
     }

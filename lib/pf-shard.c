@@ -2,7 +2,6 @@
 // Finds a thread's shard in a few loads, hands those of ended threads on, and sums.
 #include "pf-shard.h"
 #include "pf-emoji.h"
-#include <stdlib.h>
 #include <string.h>
 
 // A store is a release and a reader's load an acquire: a reader that sees one of a message's numbers
@@ -21,7 +20,7 @@ static __thread struct {
 
 static void shard_unref(pf_shard *shard) {
     if (__atomic_sub_fetch(&shard->references, 1, __ATOMIC_ACQ_REL) == 0) {
-        free(shard);
+        g_aligned_free(shard);
     }
 }
 
@@ -73,11 +72,7 @@ static pf_shard *adopt(pf_shard_set *set) {
 }
 
 static pf_shard *create(pf_shard_set *set) {
-    pf_shard *shard = aligned_alloc(G_ALIGNOF(pf_shard), sizeof *shard);
-    if (shard == NULL) {
-        return NULL;
-    }
-    memset(shard, 0, sizeof *shard);
+    pf_shard *shard = g_aligned_alloc0(1, sizeof *shard, G_ALIGNOF(pf_shard));
     shard->generation = set->generation;
     shard->set_id = set->id;
     shard->references = 1;
@@ -93,16 +88,10 @@ static pf_shard *take_one(pf_shard_set *set, GPtrArray *mine) {
     if (shard == NULL) {
         shard = create(set);
     }
-    if (shard == NULL) {
-        set->lost_memory++;
-    } else {
-        SET(&shard->owned, 1);
-        __atomic_add_fetch(&shard->references, 1, __ATOMIC_RELAXED);
-    }
+    SET(&shard->owned, 1);
+    __atomic_add_fetch(&shard->references, 1, __ATOMIC_RELAXED);
     g_mutex_unlock(&set->lock);
-    if (shard != NULL) {
-        g_ptr_array_add(mine, shard);
-    }
+    g_ptr_array_add(mine, shard);
     return shard;
 }
 
@@ -112,10 +101,8 @@ static __attribute__((noinline)) pf_shard *look_up(pf_shard_set *set) {
     if (shard == NULL) {
         shard = take_one(set, mine);
     }
-    if (shard != NULL) {
-        cache[set->id % CACHED].set_id = set->id;
-        cache[set->id % CACHED].shard = shard;
-    }
+    cache[set->id % CACHED].set_id = set->id;
+    cache[set->id % CACHED].shard = shard;
     return shard;
 }
 
@@ -128,6 +115,7 @@ static __attribute__((noinline)) void begin_again(pf_shard *shard, guint64 gener
     SET(&shard->fields, 0);
     SET(&shard->bytes, 0);
     SET(&shard->max_ns, 0);
+    SET(&shard->clock_reads, 0);
     gdouble none = 0;
     __atomic_store(&shard->sumsq, &none, __ATOMIC_RELEASE);
     for (guint i = 0; i < PF_HIST_BUCKETS; i++) {
@@ -136,15 +124,11 @@ static __attribute__((noinline)) void begin_again(pf_shard *shard, guint64 gener
     SET(&shard->generation, generation); // last: readers pass over the shard until here
 }
 
-// The calling thread's shard, of the current generation; NULL when there is no memory (and the message
-// is then counted as lost).
+// The calling thread's shard, of the current generation.
 static inline pf_shard *my_shard(pf_shard_set *set) {
     pf_shard *shard = cache[set->id % CACHED].shard;
     if (G_UNLIKELY(cache[set->id % CACHED].set_id != set->id)) {
         shard = look_up(set);
-        if (shard == NULL) {
-            return NULL;
-        }
     }
     guint64 generation = GET(&set->generation);
     if (G_UNLIKELY(shard->generation != generation)) {
@@ -180,6 +164,9 @@ static inline void timed(pf_shard *shard, const pf_message *message) {
     SET(&shard->fields, pf_add_capped(shard->fields, message->fields));
     SET(bucket, *bucket + 1);
     __atomic_store(&shard->sumsq, &sumsq, __ATOMIC_RELEASE);
+    if (message->clock_reads > 0) {
+        SET(&shard->clock_reads, shard->clock_reads + message->clock_reads);
+    }
     if (message->emoji) {
         SET(&shard->emoji, shard->emoji + 1);
     }
@@ -190,9 +177,6 @@ static inline void timed(pf_shard *shard, const pf_message *message) {
 
 void pf_shard_set_record(pf_shard_set *set, gint64 duration_ns, gboolean emoji, guint fields) {
     pf_shard *shard = my_shard(set);
-    if (shard == NULL) {
-        return;
-    }
     seen(shard, 0);
     if (is_due(set, shard)) {
         pf_message message = {
@@ -205,9 +189,6 @@ void pf_shard_set_record_text(pf_shard_set *set, const gchar *text, gssize lengt
                               gint64 duration_ns, guint fields) {
     gsize bytes = length < 0 ? strlen(text) : (gsize)length;
     pf_shard *shard = my_shard(set);
-    if (shard == NULL) {
-        return;
-    }
     seen(shard, bytes);
     if (is_due(set, shard)) {
         pf_message message = {.duration_ns = (guint64)MAX(duration_ns, 0),
@@ -217,16 +198,10 @@ void pf_shard_set_record_text(pf_shard_set *set, const gchar *text, gssize lengt
     }
 }
 
-gboolean pf_shard_set_is_due(pf_shard_set *set) {
-    pf_shard *shard = my_shard(set);
-    return shard != NULL && is_due(set, shard);
-}
+gboolean pf_shard_set_is_due(pf_shard_set *set) { return is_due(set, my_shard(set)); }
 
 void pf_shard_set_add(pf_shard_set *set, const pf_message *message, gboolean is_timed) {
     pf_shard *shard = my_shard(set);
-    if (shard == NULL) {
-        return;
-    }
     seen(shard, message->bytes);
     if (is_timed) {
         timed(shard, message);
@@ -235,11 +210,7 @@ void pf_shard_set_add(pf_shard_set *set, const pf_message *message, gboolean is_
 
 pf_shard_set *pf_shard_set_new(gdouble rate) {
     static guint64 last_id;
-    pf_shard_set *set = aligned_alloc(G_ALIGNOF(pf_shard_set), sizeof *set);
-    if (set == NULL) {
-        g_error("no memory for a set of counters");
-    }
-    memset(set, 0, sizeof *set);
+    pf_shard_set *set = g_aligned_alloc0(1, sizeof *set, G_ALIGNOF(pf_shard_set));
     set->id = __atomic_add_fetch(&last_id, 1, __ATOMIC_RELAXED);
     set->generation = 1;
     set->rate = rate;
@@ -257,13 +228,12 @@ void pf_shard_set_free(pf_shard_set *set) {
     }
     g_ptr_array_unref(set->shards);
     g_mutex_clear(&set->lock);
-    free(set);
+    g_aligned_free(set);
 }
 
 void pf_shard_set_reset(pf_shard_set *set) {
     g_mutex_lock(&set->lock);
     SET(&set->generation, set->generation + 1);
-    set->lost_memory = 0;
     g_mutex_unlock(&set->lock);
 }
 
@@ -283,6 +253,7 @@ static void read_histogram(const pf_shard *shard, struct pf_stratum *stratum, pf
 // In the reverse order of the stores, so that no part is larger than its whole.
 static void read_shard(const pf_shard *shard, pf_totals *totals, struct pf_stratum *stratum) {
     *stratum = (struct pf_stratum){.max_ns = GET(&shard->max_ns)};
+    totals->clock_reads += GET(&shard->clock_reads);
     guint64 emoji = GET(&shard->emoji);
     __atomic_load(&shard->sumsq, &stratum->sumsq, __ATOMIC_ACQUIRE);
     read_histogram(shard, stratum, totals);
@@ -313,7 +284,6 @@ void pf_shard_set_sum(pf_shard_set *set, pf_totals *ret_totals) {
             pf_estimator_add(&estimator, &stratum);
         }
     }
-    ret_totals->lost_memory = set->lost_memory;
     g_mutex_unlock(&set->lock);
     pf_estimator_finish(&estimator, &ret_totals->estimate);
 }

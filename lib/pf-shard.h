@@ -20,6 +20,7 @@ typedef struct pf_shard {
     guint64 fields;
     guint64 bytes;
     guint64 max_ns;
+    guint64 clock_reads;
     gdouble sumsq;
     guint64 random;
     gint32 skip;
@@ -39,7 +40,6 @@ typedef struct {
     // Everything below under the lock.
     GMutex lock __attribute__((aligned(128)));
     GPtrArray *shards;
-    guint64 lost_memory; // messages that found no memory for a shard
 } pf_shard_set;
 
 // What is handed in for one message.
@@ -47,6 +47,7 @@ typedef struct {
     guint64 duration_ns;
     guint64 fields;
     guint64 bytes;
+    guint64 clock_reads; // of ours
     gboolean emoji;
 } pf_message;
 
@@ -59,7 +60,7 @@ typedef struct {
     guint64 fields;
     guint64 bytes;
     guint64 max_ns;
-    guint64 lost_memory;
+    guint64 clock_reads;
     gdouble histogram[PF_HIST_BUCKETS];
     struct pf_estimate estimate;
 } pf_totals;
