@@ -10,24 +10,37 @@ MESON   ?= meson
 export PYTHONDONTWRITEBYTECODE := 1
 
 # A new or deleted file changes its folder's date, and the lists of tests are made at setup.
-FOLDERS := $(wildcard test/preload test/targets test/e2e)
+FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib)
 
-.PHONY: all lib tests run check conform bench bench-peers install docs format clean help bootstrap
-all: lib
+.PHONY: all lib library tests run check conform check-sanitize bench bench-peers bench-lib install \
+    install-library docs format clean help bootstrap
+.DEFAULT_GOAL := lib
 
-# Builds the library alone, so that the packages of `scripts/bootstrap --build` are enough.
+# Builds libpfprof.so alone, so that the packages of `scripts/bootstrap --build` are enough.
 lib: $(BUILD)/build.ninja
 	@$(MESON) compile -C $(BUILD) pfprof >$(BUILD)/compile.log || { cat $(BUILD)/compile.log; exit 1; }
+
+all: lib library
+
+# libpf-profiling-1 for programs that link it; needs GLib (scripts/bootstrap).
+library: $(BUILD)/with-library
+	@$(MESON) compile -C $(BUILD) library >$(BUILD)/compile.log || \
+	    { cat $(BUILD)/compile.log; exit 1; }
 
 tests: $(BUILD)/with-tests
 	@ninja -C $(BUILD) --quiet
 
 $(BUILD)/build.ninja:
-	@$(MESON) setup $(BUILD) -Dtests=false --prefix=$(PREFIX) >/dev/null || \
+	@$(MESON) setup $(BUILD) -Dtests=false -Dlibrary=disabled --prefix=$(PREFIX) >/dev/null || \
 	    { cat $(BUILD)/meson-logs/meson-log.txt; rm -rf $(BUILD)/build.ninja; exit 1; }
 
-$(BUILD)/with-tests: $(BUILD)/build.ninja $(FOLDERS)
-	@$(MESON) setup --reconfigure $(BUILD) -Dtests=true >$(BUILD)/setup.log || \
+$(BUILD)/with-library: $(BUILD)/build.ninja
+	@$(MESON) setup --reconfigure $(BUILD) -Dlibrary=enabled >$(BUILD)/setup.log || \
+	    { cat $(BUILD)/setup.log; exit 1; }
+	@touch $@
+
+$(BUILD)/with-tests: $(BUILD)/with-library $(FOLDERS)
+	@$(MESON) setup --reconfigure $(BUILD) -Dtests=true -Dintrospection=enabled >$(BUILD)/setup.log || \
 	    { cat $(BUILD)/setup.log; exit 1; }
 	@touch $@
 
@@ -47,13 +60,30 @@ conform: lib
 	@scripts/bootstrap --conform
 	@python3 test/conform/run.py --lib $(abspath $(LIB)) $(ARGS)
 
+# The tests of lib/ once more, with AddressSanitizer and UndefinedBehaviorSanitizer.
+check-sanitize:
+	@scripts/bootstrap
+	@[ -f $(BUILD)-sanitize/build.ninja ] || $(MESON) setup $(BUILD)-sanitize -Dtests=true \
+	    -Dlibrary=enabled -Dintrospection=disabled -Db_sanitize=address,undefined -Db_lundef=false \
+	    >/dev/null
+	@ninja -C $(BUILD)-sanitize --quiet
+	@UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+	    scripts/run-tests $(BUILD)-sanitize --suite lib
+
 bench bench-peers: lib
 	@PF_LIB=$(abspath $(LIB)) PF_SRC=$(CURDIR) python3 \
 	    test/bench/$(if $(filter bench-peers,$@),peers,run).py --lib $(abspath $(LIB)) $(ARGS)
 
+# What one recorded message costs; ARGS= is the number of messages per thread.
+bench-lib: tests
+	@$(BUILD)/test/lib/bench-lib $(ARGS)
+
 install: lib
 	@install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libpfprof.so
 	@echo "installed $(DESTDIR)$(PREFIX)/lib/libpfprof.so"
+
+install-library: $(BUILD)/with-library
+	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD)
 
 docs:
 	@scripts/gen-docs
@@ -65,18 +95,22 @@ bootstrap:
 	@scripts/bootstrap
 
 clean:
-	@rm -rf $(BUILD) build-clang
+	@rm -rf $(BUILD) $(BUILD)-sanitize build-clang
 
 help:
 	@echo 'make                          build $(LIB)'
+	@echo 'make library                  build libpf-profiling-1 (GLib); make all builds both'
 	@echo 'make run                      install what building needs, build, and profile a small demo'
 	@echo 'make run CMD="PROGRAM ..."    profile any other program; RATE=0.01 times one call in 100'
 	@echo 'make check                    install what testing needs, build, run every test'
 	@echo 'make conform                  foreign test suites bare and under the library, compared;'
 	@echo '                              ARGS="--quick", "--only redis", "--list" (about 10 minutes)'
+	@echo 'make check-sanitize           the tests of lib/ with AddressSanitizer and UBSan'
 	@echo 'make bench                    what the library costs; ARGS= goes to test/bench/run.py'
 	@echo 'make bench-peers              the same work under the other tools that are installed'
+	@echo 'make bench-lib                what a message recorded through libpf-profiling-1 costs'
 	@echo 'make install DESTDIR= PREFIX= copy the library to PREFIX/lib'
+	@echo 'make install-library          libpfprof.so and libpf-profiling-1 with headers, by meson'
 	@echo 'make docs                     write docs/calls.md and docs/environment.md from the tables'
 	@echo 'make format                   format the C sources'
 	@echo 'make clean                    delete the build folders'

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything that libpf-profiling-1 offers; the only header that a program includes.
+//
+// Thread-safety: any thread may call any function here unless its comment says otherwise.  Nothing may
+// be called from a signal handler.  The library never writes anything but where it is asked to.
+#pragma once
+#include "pf-component.h"
+#include "pf-config.h"
+#include "pf-enum-types.h"
+#include "pf-errors.h"
+#include "pf-export-result.h"
+#include "pf-hub.h"
+#include "pf-macros.h"
+#include "pf-metrics.h"
+#include "pf-processor.h"
+#include "pf-register.h"
+#include "pf-version.h"

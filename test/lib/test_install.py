@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Installs the library into a folder, and there compiles and runs the programs of docs/library.md."""
+import glob
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+SOURCE = os.environ["PF_SRC"]
+BUILD = os.environ["PF_BUILD"]
+HEADERS = {
+    os.path.basename(path)
+    for path in re.findall(r"^  '(pf-[a-z-]+\.h)',$",
+                           open(os.path.join(SOURCE, "lib/meson.build"), encoding="utf-8").read(),
+                           re.M)
+} | {"pf-version.h", "pf-enum-types.h"}
+
+
+def blocks(language):
+    with open(os.path.join(SOURCE, "docs/library.md"), encoding="utf-8") as page:
+        found = re.findall(rf"^```{language}\n(.*?)^```$", page.read(), re.M | re.S)
+    if not found:
+        raise AssertionError(f"docs/library.md has no {language} program")
+    return found
+
+
+class Installed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="test-install-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", cls.folder],
+                       check=True, capture_output=True)
+        [config] = glob.glob(cls.folder + "/**/pf-profiling-1.pc", recursive=True)
+        with open(config, encoding="utf-8") as file:
+            text = file.read()
+        # DESTDIR is no part of what is installed; here it is where things are.
+        text = re.sub(r"^prefix=", f"prefix={cls.folder}", text, flags=re.M)
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(text)
+        [cls.library] = glob.glob(cls.folder + "/**/libpf-profiling-1.so", recursive=True)
+        cls.environment = dict(
+            os.environ,
+            PKG_CONFIG_PATH=os.path.dirname(config),
+            LD_LIBRARY_PATH=os.path.dirname(cls.library),
+            PROVIDE_PROFILING_OUTPUT=os.path.join(cls.folder, "summary"),
+            PROVIDE_PROFILING_FORMAT="json",
+        )
+
+    def run_checked(self, command, **more):
+        run = subprocess.run(command, env=self.environment, capture_output=True, text=True, **more)
+        self.assertEqual(run.returncode, 0, f"{command}\n{run.stdout[-500:]}\n{run.stderr}")
+        return run
+
+    def compile(self, text, name):
+        source, program = (os.path.join(self.folder, name + end) for end in (".c", ""))
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(text)
+        flags = shlex.split(
+            self.run_checked(["pkg-config", "--cflags", "--libs", "pf-profiling-1"]).stdout)
+        compiler = shlex.split(os.environ.get("CC", "cc"))
+        self.run_checked(
+            compiler + ["-Wall", "-Wextra", "-Werror", "-o", program, source] + flags)
+        return program
+
+    def test_the_programs_of_the_page(self):
+        for number, text in enumerate(blocks("c")):
+            with self.subTest(number):
+                self.run_checked([self.compile(text, f"page{number}")])
+        with open(self.environment["PROVIDE_PROFILING_OUTPUT"], encoding="utf-8") as summary:
+            self.assertIn('"message_count":1000,', summary.read())
+
+    def test_the_python_of_the_page(self):
+        typelib = glob.glob(self.folder + "/**/Pf-1.typelib", recursive=True)
+        if not typelib:
+            self.skipTest("built without introspection")
+        [overrides] = glob.glob(self.folder + "/**/gi/overrides/Pf.py", recursive=True)
+        self.environment["GI_TYPELIB_PATH"] = os.path.dirname(typelib[0])
+        self.environment["PYTHONPATH"] = overrides.removesuffix("/gi/overrides/Pf.py")
+        for text in blocks("python"):
+            self.run_checked(["/usr/bin/python3", "-B", "-c", text])
+
+    def test_the_headers_are_all_there_and_no_more(self):
+        [folder] = glob.glob(self.folder + "/**/include/pf-profiling-1", recursive=True)
+        self.assertEqual(set(os.listdir(folder)), HEADERS)
+        self.compile('#include <pf-profiling.h>\n#include <pf-hub.h>\nint main(void) { return 0; }\n',
+                     "headers")
+
+    def test_exports_are_what_the_headers_declare(self):
+        run = self.run_checked(["nm", "-D", "--defined-only", self.library])
+        exported = {line.split()[-1] for line in run.stdout.splitlines()}
+        program = self.compile("#include <pf-profiling.h>\nint main(void) { return 0; }\n", "all")
+        flags = self.run_checked(["pkg-config", "--cflags", "pf-profiling-1"]).stdout.split()
+        text = self.run_checked(["cc", "-E", *flags, program + ".c"]).stdout
+        declared = set(re.findall(
+            r'visibility\("default"\)\)\) extern[^;]*?\b(pf_\w+)\s*\(', text))
+        self.assertGreater(len(declared), 50)
+        self.assertEqual(exported, declared)
+
+
+if __name__ == "__main__":
+    if shutil.which("pkg-config") is None:
+        print("skipped: pkg-config is not installed")
+        sys.exit(77)
+    unittest.main(verbosity=2)
