@@ -53,6 +53,7 @@ struct pf_probe {
     uint8_t switches_by;
     uint8_t level; // that the call itself names
     bool certain;
+    bool locked; // we hold the stream's lock over the call
 };
 
 // The entry of a site not found at once: attaches the thread, makes the segment, finds the stream,
@@ -62,6 +63,10 @@ struct pf_entry *pf_enter_slow(enum pf_call call, int fd, void *site);
 // `stream`: the FILE that the call puts its bytes into, or NULL; `locks`: it takes its lock.
 void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool locks);
 void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed);
+
+// For a call that is left by cancellation or an exception: lets go of the lock.
+void pf_probe_left(struct pf_probe *probe);
+#define PF_PROBE(name) struct pf_probe name __attribute__((cleanup(pf_probe_left)))
 
 // The bytes of a call that was only counted per function.
 void pf_spill_bytes(const struct pf_entry *entry, uint64_t bytes);

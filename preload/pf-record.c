@@ -40,19 +40,33 @@ PF_INLINE bool may_be_locked(const FILE *stream) {
 #endif
 }
 
-// Waits for the stream's lock as the real call would, only that we look at the clock; the real call
-// then takes it again.  (Held over the real call, it would stay locked if that is cancelled.)
-static PF_COLD uint64_t wait_for_lock(FILE *stream) {
+// Waits for the stream's lock as the real call would, only that we look at the clock.  The lock is held
+// over the real call, which takes it once more: let go of in between, it would be another thread's
+// again.  Whatever leaves the call otherwise finds it as it would without us: cancellation and
+// exceptions run pf_probe_left(), and a handler that jumps away leaves libc's own lock behind as well.
+static PF_COLD void wait_for_lock(struct pf_probe *probe) {
     uint64_t start = pf_now();
-    flockfile(stream);
-    funlockfile(stream);
-    uint64_t waited = pf_since(start, pf_now());
-    return waited > pf_clock_cost_ns ? waited - pf_clock_cost_ns : 0;
+    flockfile(probe->stream);
+    probe->locked = true;
+    uint64_t waited = pf_now() - start;
+    probe->lock_ns = waited > pf_clock_cost_ns ? waited - pf_clock_cost_ns : 0;
+}
+
+static PF_COLD void let_go(struct pf_probe *probe) {
+    probe->locked = false;
+    funlockfile(probe->stream);
+}
+
+void pf_probe_left(struct pf_probe *probe) {
+    if (PF_UNLIKELY(probe->locked)) {
+        let_go(probe);
+    }
 }
 
 void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool locks) {
     struct pf_slot *slot = pf_thread.slot;
     probe->detail = NULL;
+    probe->locked = false;
     if (PF_UNLIKELY(slot == NULL || entry->detail == 0)) {
         entry->skip = PF_SKIP_NEVER;
         return;
@@ -81,7 +95,7 @@ void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool
         if (PF_LIKELY(ftrylockfile(stream) == 0)) {
             funlockfile(stream);
         } else {
-            probe->lock_ns = wait_for_lock(stream);
+            wait_for_lock(probe);
             pf_switches_begin(probe); // that wait is told apart
         }
     }
@@ -243,6 +257,7 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
     }
     uint64_t now = pf_now();
     bool switched = pf_switches_changed(probe);
+    pf_probe_left(probe);
     struct pf_slot *slot = probe->slot;
     slot->in_call_ns = 0;
     uint64_t key = probe->entry->key;

@@ -341,7 +341,7 @@ static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, s
 
 // Timed: a function of its own, so that the others save no more registers than they need.
 #define TIMED_BODY(name, ret, call, family, bytes_rule, fd, text)                                  \
-    BEFORE_##bytes_rule WALK_##text struct pf_probe probe;                                         \
+    BEFORE_##bytes_rule WALK_##text PF_PROBE(probe) = {.locked = false};                           \
     pf_begin(&probe, entry, FILE_##fd, LOCKS_##fd);                                                \
     RUN_LAYERED(ret, family, call)                                                                 \
     const uint64_t bytes = BYTES_##bytes_rule;                                                     \

@@ -109,6 +109,9 @@ class Syslog(pf.Case):
                 self.assertEqual(lines, expected)
                 one = self.check(run.only())
                 self.assertEqual(pf.functions(one), {"syslog": LINES, "write": 1})
+                if rate == "1.0":
+                    (syslog,) = [f for f in one["functions"] if f["name"] == "syslog"]
+                    self.assertGreater(syslog["why"]["blocked"]["share"], 0.95)
         self.isolated(test)
 
     def test_nobody_there(self):

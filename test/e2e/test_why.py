@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Why calls were slow, on targets that know where their time went."""
+import os
+import unittest
+
+import pfharness as pf
+
+POINTS = 0.05
+
+
+class Why(pf.Case):
+    def run_mode(self, mode, rate="1", stderr=None):
+        options = {} if stderr is None else {"stderr": stderr}
+        run = pf.execute([pf.build("why"), mode], SAMPLE_RATE=rate, **options)
+        self.assertEqual(run.status, 0, run.stderr)
+        return self.check(run.only()), self.truth(run)
+
+    def truth(self, run):
+        with open(os.path.join(run.work, "why"), encoding="ascii") as file:
+            return {name: int(value) for name, value in (line.split() for line in file)}
+
+    def shares(self, one, function):
+        (found,) = [f for f in one["functions"] if f["name"] == function]
+        return {name: cause["share"] for name, cause in found["why"].items()}, found
+
+    def assert_near(self, share, truth, what):
+        self.assertLessEqual(abs(share - truth), POINTS, f"{what}: {share}, in truth {truth}")
+
+    def test_a_file_that_four_threads_share(self):
+        one, truth = self.run_mode("lock")
+        shares, found = self.shares(one, "fprintf")
+        writing = truth["writer"] / truth["calls"]
+        self.assertLess(writing, 0.5, "the threads hardly met")
+        self.assert_near(shares["lock"], 1 - writing, "lock")
+        self.assert_near(shares["blocked"], writing, "blocked: the writer sleeps")
+        self.assertGreater(found["why"]["lock"]["count"], 300)
+
+    def test_a_pipe_that_is_read_slowly(self):
+        one, _ = self.run_mode("pipe")
+        shares, _ = self.shares(one, "write")
+        self.assert_near(shares["blocked"], 1, "blocked")
+
+    def test_an_unbuffered_stderr(self):
+        # A pipe whose reader is quick: each line goes to the kernel, and formatting is a small part.
+        one, _ = self.run_mode("stderr")
+        shares, found = self.shares(one, "fprintf")
+        self.assert_near(shares["format"], 0, "format")
+        self.assert_near(shares["flush"] + shares["blocked"], 1, "flush, or blocked in it")
+        self.assertEqual(found["message_count"], 20000)
+
+    def test_a_buffer_that_is_flushed_once_in_200_calls(self):
+        bare = pf.execute([pf.build("why"), "buffer"], profiled=False)
+        truth = self.truth(bare)
+        self.assertIn(truth["flushes"], range(495, 501))
+        writing = truth["flushes"] * 30000  # as long as the writer spins
+        formatting = 100000 * (truth["format"] - truth["clock"])
+        for rate in ("1", "0.1"):
+            with self.subTest(rate=rate):
+                one, _ = self.run_mode("buffer", rate)
+                shares, found = self.shares(one, "fprintf")
+                # What other programs took from us is "blocked", and no part of this.
+                ours = shares["flush"] / (shares["flush"] + shares["format"])
+                self.assert_near(ours, writing / (writing + formatting), "flush")
+                low, high = found["why"]["flush"]["share_interval"]
+                self.assertLessEqual(low, shares["flush"])
+                self.assertLessEqual(shares["flush"], high)
+                if rate == "1":
+                    self.assertEqual(low, high, "every call was timed")
+                    self.assertLessEqual(found["why"]["flush"]["count"], 500)
+
+    def test_nothing_but_formatting(self):
+        one, _ = self.run_mode("stdio")
+        shares, found = self.shares(one, "fprintf")
+        self.assert_near(shares["format"] + shares["blocked"], 1, "format")
+        self.assertEqual(found["why"]["flush"]["count"], 0)
+        self.assertEqual(found["why"]["lock"]["count"], 0)
+
+    def test_without_perf_events(self):
+        # A filter that refuses perf_event_open leaves getrusage, on some of the calls.
+        run = pf.execute([pf.build("why"), "pipe"], preload=[pf.build("libnoperf"), pf.LIB])
+        self.assertEqual(run.status, 0, run.stderr)
+        shares, found = self.shares(self.check(run.only()), "write")
+        self.assert_near(shares["blocked"], 1, "blocked")
+        self.assertLess(found["why"]["blocked"]["count"], 60, "asked of every call")
+
+
+if __name__ == "__main__":
+    pf.main()
