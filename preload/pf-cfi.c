@@ -338,7 +338,7 @@ static uintptr_t search(struct pf_span span, uintptr_t header, uintptr_t pc) {
         int32_t function;
         int32_t entry;
     } *table = (const void *)cursor.at;
-    int64_t wanted = (int64_t)(pc - header);
+    intptr_t wanted = (intptr_t)(pc - header);
     uintptr_t low = 0;
     uintptr_t high = count;
     while (low < high) {
