@@ -153,11 +153,11 @@ static __attribute__((noinline)) bool read_fde(struct pf_span span, uintptr_t he
 }
 
 static void set_rule(struct machine *machine, struct pf_cursor *cursor, uint64_t reg,
-                     enum pf_rule rule, int64_t value) {
+                     enum pf_how how, int64_t value) {
     if (value != (int32_t)value) {
         cursor->bad = true;
     } else if (reg < PF_REGISTERS) { // others (vectors) are not followed
-        machine->row->rule[reg] = (uint8_t)rule;
+        machine->row->how[reg] = (uint8_t)how;
         machine->row->value[reg] = (int32_t)value;
     }
 }
@@ -212,7 +212,7 @@ static void recall(struct machine *machine, struct pf_cursor *cursor) {
 
 static void restore(struct machine *machine, uint64_t reg) {
     if (reg < PF_REGISTERS) {
-        machine->row->rule[reg] = machine->initial.rule[reg];
+        machine->row->how[reg] = machine->initial.how[reg];
         machine->row->value[reg] = machine->initial.value[reg];
     }
 }
@@ -231,14 +231,14 @@ static bool run_extended(struct machine *machine, struct pf_cursor *cursor, unsi
     case 0x04: return advance(machine, pf_take(cursor, 4));
     case 0x05: // offset_extended
         reg = pf_take_uleb(cursor);
-        set_rule(machine, cursor, reg, PF_RULE_AT, scaled(machine, pf_take_uleb(cursor)));
+        set_rule(machine, cursor, reg, PF_HOW_AT, scaled(machine, pf_take_uleb(cursor)));
         break;
     case 0x06: restore(machine, pf_take_uleb(cursor)); break;
-    case 0x07: set_rule(machine, cursor, pf_take_uleb(cursor), PF_RULE_UNDEFINED, 0); break;
-    case 0x08: set_rule(machine, cursor, pf_take_uleb(cursor), PF_RULE_SAME, 0); break;
+    case 0x07: set_rule(machine, cursor, pf_take_uleb(cursor), PF_HOW_UNDEFINED, 0); break;
+    case 0x08: set_rule(machine, cursor, pf_take_uleb(cursor), PF_HOW_SAME, 0); break;
     case 0x09: // register
         reg = pf_take_uleb(cursor);
-        set_rule(machine, cursor, reg, PF_RULE_COPY, (int64_t)pf_take_uleb(cursor));
+        set_rule(machine, cursor, reg, PF_HOW_COPY, (int64_t)pf_take_uleb(cursor));
         break;
     case 0x0a: remember(machine, cursor); break;
     case 0x0b: recall(machine, cursor); break;
@@ -260,11 +260,11 @@ static bool run_extended(struct machine *machine, struct pf_cursor *cursor, unsi
         break;
     case 0x10: // expression
         reg = pf_take_uleb(cursor);
-        set_rule(machine, cursor, reg, PF_RULE_AT_EXPRESSION, take_expression(machine, cursor));
+        set_rule(machine, cursor, reg, PF_HOW_AT_EXPRESSION, take_expression(machine, cursor));
         break;
     case 0x11: // offset_extended_sf
         reg = pf_take_uleb(cursor);
-        set_rule(machine, cursor, reg, PF_RULE_AT, scaled(machine, (uint64_t)pf_take_sleb(cursor)));
+        set_rule(machine, cursor, reg, PF_HOW_AT, scaled(machine, (uint64_t)pf_take_sleb(cursor)));
         break;
     case 0x12: // def_cfa_sf
         reg = pf_take_uleb(cursor);
@@ -277,15 +277,15 @@ static bool run_extended(struct machine *machine, struct pf_cursor *cursor, unsi
         break;
     case 0x14: // val_offset
         reg = pf_take_uleb(cursor);
-        set_rule(machine, cursor, reg, PF_RULE_IS, scaled(machine, pf_take_uleb(cursor)));
+        set_rule(machine, cursor, reg, PF_HOW_IS, scaled(machine, pf_take_uleb(cursor)));
         break;
     case 0x15: // val_offset_sf
         reg = pf_take_uleb(cursor);
-        set_rule(machine, cursor, reg, PF_RULE_IS, scaled(machine, (uint64_t)pf_take_sleb(cursor)));
+        set_rule(machine, cursor, reg, PF_HOW_IS, scaled(machine, (uint64_t)pf_take_sleb(cursor)));
         break;
     case 0x16: // val_expression
         reg = pf_take_uleb(cursor);
-        set_rule(machine, cursor, reg, PF_RULE_IS_EXPRESSION, take_expression(machine, cursor));
+        set_rule(machine, cursor, reg, PF_HOW_IS_EXPRESSION, take_expression(machine, cursor));
         break;
 #ifdef __aarch64__
     case 0x2d: break; // the return address is signed, or no longer
@@ -293,7 +293,7 @@ static bool run_extended(struct machine *machine, struct pf_cursor *cursor, unsi
     case 0x2e: pf_take_uleb(cursor); break; // GNU_args_size
     case 0x2f:                              // GNU_negative_offset_extended
         reg = pf_take_uleb(cursor);
-        set_rule(machine, cursor, reg, PF_RULE_AT, scaled(machine, -pf_take_uleb(cursor)));
+        set_rule(machine, cursor, reg, PF_HOW_AT, scaled(machine, -pf_take_uleb(cursor)));
         break;
     default: cursor->bad = true;
     }
@@ -309,7 +309,7 @@ static bool run(struct machine *machine, struct pf_cursor cursor) {
         case 0: before = run_extended(machine, &cursor, operand); break;
         case 1: before = advance(machine, operand); break;
         case 2:
-            set_rule(machine, &cursor, operand, PF_RULE_AT, scaled(machine, pf_take_uleb(&cursor)));
+            set_rule(machine, &cursor, operand, PF_HOW_AT, scaled(machine, pf_take_uleb(&cursor)));
             break;
         default: restore(machine, operand);
         }

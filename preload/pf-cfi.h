@@ -17,21 +17,21 @@ enum { PF_REGISTERS = 32, PF_REGISTER_FP = 29, PF_REGISTER_SP = 31, PF_REGISTER_
 enum { PF_REGISTERS = 9, PF_REGISTER_FP = 5, PF_REGISTER_SP = 4, PF_REGISTER_RETURN = 8 };
 #endif
 
-enum pf_rule {
-    PF_RULE_SAME, // also where nothing is said
-    PF_RULE_UNDEFINED,
-    PF_RULE_AT,   // stored at CFA + value
-    PF_RULE_IS,   // is CFA + value
-    PF_RULE_COPY, // is in the register `value`
-    PF_RULE_AT_EXPRESSION,
-    PF_RULE_IS_EXPRESSION,
+enum pf_how {
+    PF_HOW_SAME, // also where nothing is said
+    PF_HOW_UNDEFINED,
+    PF_HOW_AT,   // stored at CFA + value
+    PF_HOW_IS,   // is CFA + value
+    PF_HOW_COPY, // is in the register `value`
+    PF_HOW_AT_EXPRESSION,
+    PF_HOW_IS_EXPRESSION,
 };
 
 // What holds at one instruction.  An expression is given as where its length stands in the span.
 struct pf_row {
     int32_t value[PF_REGISTERS];
     int32_t cfa; // offset from the register, or the expression
-    uint8_t rule[PF_REGISTERS];
+    uint8_t how[PF_REGISTERS];
     uint8_t cfa_register;
     bool cfa_expression;
     bool signal; // the frame that a signal interrupted comes next

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Climbs from the running function to its callers.
 //
-// Most frames need one load from a cache of rules and one or two from the stack.  The rule of a
-// return address that is met for the first time comes from the module's call frame information
+// Most frames need one load from the cache of rules (pf-rule) and one or two from the stack.  The rule
+// of a return address that is met for the first time comes from the module's call frame information
 // (pf-cfi); so does every step that does not fit into a rule: signal frames, odd registers.
 //
 // The cache is never told that a module went away.  A rule of what was there before finds wrong words
@@ -10,44 +10,19 @@
 // end is done again without the cache, which corrects it.
 #include "pf-unwind.h"
 #include "pf-capture.h"
-#include "pf-cursor.h"
-#include "pf-module.h"
 #include "pf-readable.h"
+#include "pf-rule.h"
 
 #ifdef PF_HAVE_CAPTURE
 #define WORD sizeof(uintptr_t)
+#ifdef __aarch64__
+#define PC_KNOWN 0 // is no register
+#else
+#define PC_KNOWN (1ull << PF_REGISTER_RETURN)
+#endif
 #define OWN_MOST 8     // frames of ours below the site
 #define SIGNALS_MOST 8 // handlers on top of each other
 #define PATIENCE 64
-
-// A rule and the address that it is of, in one word, so that it can be neither torn nor taken for
-// another's: the place in the cache is the address's low bits, mixed with the high ones, which are
-// stored.
-//
-//      bits 0..1       kind
-//      bits 0..19      the CFA is this far from its register (a multiple of the word)
-//      bits 20..28     the caller's frame pointer is stored this many words below the CFA; 0: is kept
-//      bits 29..63     address >> PLACE_BITS
-enum kind {
-    FROM_SP,
-    FROM_FP,
-    THROUGH_FP, // a realigned stack: the CFA itself is stored that far below the frame pointer
-    OUTERMOST,
-};
-#define KIND 3u
-#define OFFSET 0xffffcu
-#define SLOT_SHIFT 20
-#define SLOT_MOST 0x1ffu
-#define TAG_SHIFT 29
-#define PLACE_BITS 12
-#ifdef __aarch64__
-#define PC_SHIFT 2 // instructions have 4 bytes, and addresses one bit more
-#define PC_KNOWN 0 // is no register
-#else
-#define PC_SHIFT 0
-#define PC_KNOWN (1ull << PF_REGISTER_RETURN)
-#endif
-static uint64_t cache[1u << PLACE_BITS];
 
 // What rules keep track of; a stack pointer that moved tells that one was followed.
 #define FOLLOWED (1ull << PF_REGISTER_SP | 1ull << PF_REGISTER_FP | PC_KNOWN)
@@ -71,116 +46,21 @@ PF_INLINE void begin(struct walk *walk, const struct pf_memory *memory) {
     walk->memory.low = walk->registers.value[PF_REGISTER_SP]; // lower than where room was asked for
 }
 
-PF_INLINE uint64_t *entry_of(uintptr_t key) {
-    return &cache[(key ^ key >> PLACE_BITS) & ((1u << PLACE_BITS) - 1)];
-}
-
-// How far below the CFA the return address is.
-PF_INLINE uintptr_t return_slot(uint64_t rule) {
-#ifdef __aarch64__
-    return (uintptr_t)((rule >> SLOT_SHIFT & SLOT_MOST) - 1) * WORD; // a frame record: x29, x30
-#else
-    return WORD;
-#endif
-}
-
-// How far below the CFA the caller's frame pointer is, 0 if it was kept.
-PF_INLINE uintptr_t slot_of(uint64_t rule) {
-    return (uintptr_t)(rule >> SLOT_SHIFT & SLOT_MOST) * WORD;
-}
-
-static bool has_stored_return(const struct pf_row *row) {
-    if (row->rule[PF_REGISTER_RETURN] != PF_RULE_AT) {
-        return false;
-    }
-#ifdef __aarch64__
-    return row->rule[PF_REGISTER_FP] == PF_RULE_AT &&
-           row->value[PF_REGISTER_RETURN] == row->value[PF_REGISTER_FP] + (int32_t)WORD;
-#else
-    return row->value[PF_REGISTER_RETURN] == -(int32_t)WORD;
-#endif
-}
-
-// The expression `FP + offset`, and `deref` behind it.
-static bool is_from_fp(struct pf_span span, int32_t at, bool deref, int64_t *ret_offset) {
-    struct pf_cursor cursor = pf_cursor_at(span, span.start + (uintptr_t)at);
-    uint64_t length = pf_take_uleb(&cursor);
-    if (cursor.bad || length > (uint64_t)(cursor.end - cursor.at)) {
-        return false;
-    }
-    cursor.end = cursor.at + length;
-    bool same = pf_take(&cursor, 1) == 0x70 + PF_REGISTER_FP;
-    *ret_offset = pf_take_sleb(&cursor);
-    return same && (!deref || pf_take(&cursor, 1) == 0x06) && !cursor.bad &&
-           cursor.at == cursor.end;
-}
-
-// A row as a rule; false when it does not fit into one.
-static bool pack(struct pf_span span, const struct pf_row *row, uint64_t *ret_rule) {
-    if (row->rule[PF_REGISTER_RETURN] == PF_RULE_UNDEFINED) {
-        *ret_rule = OUTERMOST;
-        return true;
-    }
-    int64_t offset = row->cfa;
-    uint64_t slot = 0;
-    enum kind kind;
-    if (row->signal || row->rule[PF_REGISTER_SP] != PF_RULE_SAME || !has_stored_return(row)) {
-        return false;
-    }
-    if (row->cfa_expression) {
-        int64_t saved;
-        kind = THROUGH_FP;
-        if (row->rule[PF_REGISTER_FP] != PF_RULE_AT_EXPRESSION ||
-            !is_from_fp(span, row->value[PF_REGISTER_FP], false, &saved) || saved != 0 ||
-            !is_from_fp(span, row->cfa, true, &offset)) {
-            return false;
-        }
-        offset = -offset;
-    } else {
-        kind = row->cfa_register == PF_REGISTER_FP ? FROM_FP : FROM_SP;
-        if (row->cfa_register != PF_REGISTER_FP && row->cfa_register != PF_REGISTER_SP) {
-            return false;
-        }
-        if (row->rule[PF_REGISTER_FP] == PF_RULE_AT) {
-            slot = (uint64_t) - (int64_t)row->value[PF_REGISTER_FP] / WORD;
-            if (row->value[PF_REGISTER_FP] >= 0 || slot > SLOT_MOST ||
-                row->value[PF_REGISTER_FP] % (int32_t)WORD != 0) {
-                return false;
-            }
-        } else if (row->rule[PF_REGISTER_FP] != PF_RULE_SAME) {
-            return false;
-        }
-    }
-    if (offset < 0 || offset > OFFSET || offset % (int64_t)WORD != 0) {
-        return false;
-    }
-    *ret_rule = kind | (uint64_t)offset | slot << SLOT_SHIFT;
-    return true;
-}
-
-static void keep_rule(uintptr_t pc, uint64_t rule) {
-    uintptr_t key = pc >> PC_SHIFT;
-    uint64_t tag = key >> PLACE_BITS;
-    if (tag >> (64 - TAG_SHIFT) == 0) {
-        __atomic_store_n(entry_of(key), rule | tag << TAG_SHIFT, __ATOMIC_RELAXED);
-    }
-}
-
 // The caller's value of one register.
 static bool caller_value(struct walk *walk, struct pf_span span, const struct pf_row *row,
                          unsigned reg, uintptr_t cfa, uintptr_t *ret_value) {
     int32_t value = row->value[reg];
     uintptr_t at = cfa + (uintptr_t)(intptr_t)value;
     uintptr_t expression = span.start + (uintptr_t)value;
-    switch (row->rule[reg]) {
-    case PF_RULE_SAME: return pf_register_get(&walk->registers, reg, ret_value);
-    case PF_RULE_COPY: return pf_register_get(&walk->registers, (uint64_t)value, ret_value);
-    case PF_RULE_IS: *ret_value = at; return true;
-    case PF_RULE_AT: return pf_readable_word(&walk->memory, at, ret_value);
-    case PF_RULE_IS_EXPRESSION:
+    switch (row->how[reg]) {
+    case PF_HOW_SAME: return pf_register_get(&walk->registers, reg, ret_value);
+    case PF_HOW_COPY: return pf_register_get(&walk->registers, (uint64_t)value, ret_value);
+    case PF_HOW_IS: *ret_value = at; return true;
+    case PF_HOW_AT: return pf_readable_word(&walk->memory, at, ret_value);
+    case PF_HOW_IS_EXPRESSION:
         return pf_expression(span, expression, &walk->registers, &cfa, pf_readable_word,
                              &walk->memory, ret_value);
-    case PF_RULE_AT_EXPRESSION:
+    case PF_HOW_AT_EXPRESSION:
         return pf_expression(span, expression, &walk->registers, &cfa, pf_readable_word,
                              &walk->memory, &at) &&
                pf_readable_word(&walk->memory, at, ret_value);
@@ -217,7 +97,7 @@ static APART enum step put_caller(struct walk *walk, struct pf_span span,
     struct pf_registers *now = &walk->registers;
     struct pf_registers caller = {.known = 0};
     uintptr_t cfa;
-    if (row->rule[PF_REGISTER_RETURN] == PF_RULE_UNDEFINED) {
+    if (row->how[PF_REGISTER_RETURN] == PF_HOW_UNDEFINED) {
         return END;
     }
     if (!find_cfa(walk, span, row, &cfa)) {
@@ -227,7 +107,7 @@ static APART enum step put_caller(struct walk *walk, struct pf_span span,
         bool found = caller_value(walk, span, row, i, cfa, &caller.value[i]);
         caller.known |= (uint64_t)found << i;
     }
-    if (row->rule[PF_REGISTER_SP] == PF_RULE_SAME) {
+    if (row->how[PF_REGISTER_SP] == PF_HOW_SAME) {
         caller.value[PF_REGISTER_SP] = cfa;
     }
     const uint64_t needed = 1ull << PF_REGISTER_SP | 1ull << PF_REGISTER_RETURN;
@@ -260,8 +140,8 @@ static APART enum step climb(struct walk *walk) {
     if (span.end == 0 || !pf_cfi_find(span, header, pc, &row)) {
         return LOST;
     }
-    if (!walk->exact && pack(span, &row, &rule)) {
-        keep_rule(walk->pc, rule);
+    if (!walk->exact && pf_rule_make(span, &row, &rule)) {
+        pf_rule_keep(walk->pc, rule);
     }
     return put_caller(walk, span, &row);
 }
@@ -271,21 +151,21 @@ static APART enum step obey(struct walk *walk, uint64_t rule) {
     struct pf_registers *now = &walk->registers;
     uintptr_t sp = now->value[PF_REGISTER_SP];
     uintptr_t fp = now->value[PF_REGISTER_FP];
-    uintptr_t slot = slot_of(rule);
-    uintptr_t cfa = (rule & KIND) == FROM_SP ? sp : fp;
+    uintptr_t slot = pf_rule_slot(rule);
+    uintptr_t cfa = (rule & PF_RULE_KIND) == PF_RULE_FROM_SP ? sp : fp;
     uintptr_t pc;
-    if ((rule & KIND) == OUTERMOST) {
+    if ((rule & PF_RULE_KIND) == PF_RULE_OUTERMOST) {
         return END;
     }
-    if ((rule & KIND) == THROUGH_FP) {
-        if (!pf_readable_word(&walk->memory, fp - (rule & OFFSET), &cfa) ||
+    if ((rule & PF_RULE_KIND) == PF_RULE_THROUGH_FP) {
+        if (!pf_readable_word(&walk->memory, fp - (rule & PF_RULE_OFFSET), &cfa) ||
             !pf_readable_word(&walk->memory, fp, &fp)) {
             return LOST;
         }
     } else {
-        cfa += rule & OFFSET;
+        cfa += rule & PF_RULE_OFFSET;
     }
-    if (cfa <= sp || !pf_readable_word(&walk->memory, cfa - return_slot(rule), &pc) ||
+    if (cfa <= sp || !pf_readable_word(&walk->memory, cfa - pf_rule_return_slot(rule), &pc) ||
         (slot != 0 && !pf_readable_word(&walk->memory, cfa - slot, &fp))) {
         return LOST;
     }
@@ -305,20 +185,21 @@ struct place {
 
 // The same as obey for nearly all frames, without leaving the loop's registers; false: ask obey.
 PF_INLINE bool obey_quickly(uint64_t rule, uintptr_t low, uintptr_t size, struct place *place) {
-    uintptr_t slot = slot_of(rule);
-    uintptr_t cfa = rule & OFFSET;
-    if (PF_LIKELY((rule & KIND) == FROM_SP)) {
+    uintptr_t slot = pf_rule_slot(rule);
+    uintptr_t cfa = rule & PF_RULE_OFFSET;
+    if (PF_LIKELY((rule & PF_RULE_KIND) == PF_RULE_FROM_SP)) {
         cfa += place->sp;
-    } else if (PF_LIKELY((rule & KIND) == FROM_FP)) {
+    } else if (PF_LIKELY((rule & PF_RULE_KIND) == PF_RULE_FROM_FP)) {
         cfa += place->fp;
     } else {
         return false;
     }
-    if (PF_UNLIKELY(cfa <= place->sp) || PF_UNLIKELY(cfa - return_slot(rule) - low > size) ||
+    if (PF_UNLIKELY(cfa <= place->sp) ||
+        PF_UNLIKELY(cfa - pf_rule_return_slot(rule) - low > size) ||
         PF_UNLIKELY(cfa - slot - low > size + WORD)) {
         return false;
     }
-    uintptr_t pc = pf_plain_address(pf_load(cfa - return_slot(rule)));
+    uintptr_t pc = pf_plain_address(pf_load(cfa - pf_rule_return_slot(rule)));
     if (PF_UNLIKELY(pc == 0)) {
         return false;
     }
@@ -353,9 +234,8 @@ PF_INLINE unsigned follow(struct walk *walk, uintptr_t site, uintptr_t *ret_fram
     unsigned own = 0;
     bool fast = trusted;
     for (;;) {
-        uintptr_t key = place.pc >> PC_SHIFT;
-        uint64_t rule = __atomic_load_n(entry_of(key), __ATOMIC_RELAXED);
-        bool found = PF_LIKELY(fast) && PF_LIKELY(rule >> TAG_SHIFT == key >> PLACE_BITS);
+        uint64_t rule = __atomic_load_n(pf_rule_place(place.pc), __ATOMIC_RELAXED);
+        bool found = PF_LIKELY(fast) && PF_LIKELY(pf_rule_is_of(rule, place.pc));
         if (PF_UNLIKELY(!found) || PF_UNLIKELY(!obey_quickly(rule, low, size, &place))) {
             store(walk, &place);
             *ret_how = found ? obey(walk, rule) : climb(walk);

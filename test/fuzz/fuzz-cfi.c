@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         uintptr_t value = span.start;
         for (unsigned i = 0; i < PF_REGISTERS; i++) {
             registers.value[i] = span.start + i;
-            if (row.rule[i] == PF_RULE_AT_EXPRESSION || row.rule[i] == PF_RULE_IS_EXPRESSION) {
+            if (row.how[i] == PF_HOW_AT_EXPRESSION || row.how[i] == PF_HOW_IS_EXPRESSION) {
                 pf_expression(span, span.start + (uintptr_t)row.value[i], &registers, &value,
                               read_word, NULL, &value);
             }

@@ -83,7 +83,7 @@ static void evaluate(struct pf_span span, const struct pf_row *row) {
                       &value);
     }
     for (unsigned i = 0; i < PF_REGISTERS; i++) {
-        if (row->rule[i] == PF_RULE_AT_EXPRESSION || row->rule[i] == PF_RULE_IS_EXPRESSION) {
+        if (row->how[i] == PF_HOW_AT_EXPRESSION || row->how[i] == PF_HOW_IS_EXPRESSION) {
             pf_expression(span, span.start + (uintptr_t)row->value[i], &registers, &value,
                           read_anything, NULL, &value);
         }

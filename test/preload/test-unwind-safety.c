@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever the cache, the frame pointer and the moment: pf_unwind does not fault, wait or call the kernel
-// when it may not.
-#include "../../preload/pf-unwind.c"
+// Whatever the cache, the frame pointer and the moment: pf_unwind does not fault or wait, nor call the
+// kernel when it may not.
 #include "pf-process.h"
+#include "pf-rule.h"
+#include "pf-unwind.h"
 #include "unwind-shapes.h"
 #include <check.h>
 #include <dlfcn.h>
@@ -57,16 +58,16 @@ static bool is_same(const struct stack *a, const struct stack *b) {
 // Rules that say anything about the addresses of a stack, as another module at their place might.
 static unsigned poisoned_right;
 static void poisoned(void) {
-    memset(cache, 0, sizeof cache);
+    memset(pf_rules, 0, sizeof pf_rules);
     take_here(&reference);
     ck_assert_uint_gt(reference.count, 6);
     for (int i = 0; i < 60000; i++) {
         for (unsigned n = 1 + draw() % 3; n > 0; n--) {
-            uint64_t rule = draw() & ((1ull << TAG_SHIFT) - 1);
+            uint64_t rule = draw() & ((1ull << PF_RULE_TAG_SHIFT) - 1);
             if (draw() % 2) {
-                rule &= 0xe00003ffull | SLOT_MOST << SLOT_SHIFT; // a likely one
+                rule &= 0xe00003ffull | PF_RULE_SLOT_MOST << PF_RULE_SLOT_SHIFT; // a likely one
             }
-            keep_rule(reference.frames[draw() % reference.count], rule);
+            pf_rule_keep(reference.frames[draw() % reference.count], rule);
         }
         take_here(&seen);
         poisoned_right += is_same(&reference, &seen);
@@ -77,7 +78,7 @@ START_TEST(wrong_rules) {
     pf_unwind_init();
     shape_mutual(poisoned, 3);
     ck_assert_uint_gt(poisoned_right, 1000);
-    memset(cache, 0, sizeof cache);
+    memset(pf_rules, 0, sizeof pf_rules);
 }
 END_TEST
 
@@ -85,7 +86,8 @@ END_TEST
 static void misled(void) {
     take_here(&reference);
     for (unsigned i = 1; i + 1 < reference.count; i++) {
-        keep_rule(reference.frames[i], 0x4000 | FROM_SP); // 16 KiB further up: beyond main
+        pf_rule_keep(reference.frames[i],
+                     0x4000 | PF_RULE_FROM_SP); // 16 KiB further up: beyond main
         state.patience = 0;
         take_here(&seen);
         ck_assert(is_same(&reference, &seen));
@@ -123,19 +125,19 @@ __asm__("call_with_fp:\n\t"
         "ret\n\t"
         ".cfi_endproc");
 
-static enum kind wild_kind;
+static enum pf_rule_kind wild_kind;
 static void wild(void) {
     take_here(&reference);
     ck_assert_uint_gt(reference.count, 4);
     for (unsigned i = 0; i < 4; i++) {
         for (int offset = 0; offset < 5; offset++) {
-            keep_rule(reference.frames[i],
-                      (uint64_t)wild_kind | (uint64_t)offset * 8 | 2ul << SLOT_SHIFT);
+            pf_rule_keep(reference.frames[i],
+                         (uint64_t)wild_kind | (uint64_t)offset * 8 | 2ul << PF_RULE_SLOT_SHIFT);
             state.patience = 0;
             take_here(&seen);
             ck_assert_uint_ge(seen.count, 1);
         }
-        memset(cache, 0, sizeof cache);
+        memset(pf_rules, 0, sizeof pf_rules);
     }
 }
 
@@ -150,7 +152,7 @@ START_TEST(wild_frame_pointers) {
         1 << 30, at + 4096, at + 4088, at + 4092,     at + 4080,     at + 8184,      at + 8192,
     };
     for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
-        for (wild_kind = FROM_SP; wild_kind <= THROUGH_FP; wild_kind++) {
+        for (wild_kind = PF_RULE_FROM_SP; wild_kind <= PF_RULE_THROUGH_FP; wild_kind++) {
             call_with_fp(values[i], wild);
         }
     }
@@ -261,7 +263,7 @@ static void interrupted(void) {
     start_timer(100);
     for (int i = 0; signals < 4000 && i < 30000000; i++) {
         if (i % 64 == 0) {
-            memset(cache, 0, sizeof cache); // so that the slow way is interrupted too
+            memset(pf_rules, 0, sizeof pf_rules); // so that the slow way is interrupted too
         }
         take_here(&seen);
         ck_assert(is_same(&reference, &seen));
