@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The registers of the running function, and the thread pointer: chooses between arch/<cpu>/ folders.
+// The registers of the running function, and the thread pointer: chooses between arch/<cpu>/
+// folders.
 #pragma once
 #if defined(__x86_64__) && defined(__LP64__)
 #include "arch/x86_64/pf-capture.h"

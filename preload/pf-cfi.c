@@ -13,8 +13,8 @@
 #define OMITTED 0xff
 #define SIGNED_4 0x0b
 
-// Of 157,000 functions in Debian's programs and libraries none nests remember_state, and each row is
-// stack of the target.
+// Of 157,000 functions in Debian's programs and libraries none nests remember_state, and each row
+// is stack of the target.
 #define REMEMBERED_MOST 1
 
 // An entry has some tens of bytes.  The limit bounds the time that hostile ones can take.
@@ -79,8 +79,8 @@ static struct pf_cursor open_entry(struct pf_span span, uintptr_t at) {
     return cursor;
 }
 
-// The letters of the augmentation: z (sizes are given), R (encoding of pointers), L, P (personality)
-// and S (signal frame).
+// The letters of the augmentation: z (sizes are given), R (encoding of pointers), L, P
+// (personality) and S (signal frame).
 static void read_augmentation(struct pf_cursor *cursor, const uint8_t *letters,
                               struct entry *entry) {
     if (*letters != 'z') {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes numbers off bytes that nobody vouches for: beyond the end everything is 0 and the cursor bad.
+// Takes numbers off bytes that nobody vouches for: beyond the end everything is 0 and the cursor
+// bad.
 #pragma once
 #include "pf-module.h"
 

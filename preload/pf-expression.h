@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// DWARF expressions, as call frame information uses them: signal frames, PLT entries, realigned stacks.
+// DWARF expressions, as call frame information uses them: signal frames, PLT entries, realigned
+// stacks.
 #pragma once
 #include "pf-cfi.h"
 

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads a module's own headers in memory; every address in them is checked against the module's ends.
+// Reads a module's own headers in memory; every address in them is checked against the module's
+// ends.
 #include "pf-module.h"
 #include "pf-real.h"
 #include <dlfcn.h>
 
 #ifdef DLFO_EH_SEGMENT_TYPE
-// By dlsym and not by name: a name would ask for a symbol version that an older glibc refuses to load,
-// even where the reference is weak.
+// By dlsym and not by name: a name would ask for a symbol version that an older glibc refuses to
+// load, even where the reference is weak.
 static int (*find_object)(void *, struct dl_find_object *);
 
 void pf_module_init(void) {
     find_object = (int (*)(void *, struct dl_find_object *))pf_next("_dl_find_object");
 }
 
-// Segments that lie in the first page, which is mapped because the module is: headers further on are
-// legal, but no linker makes them.
+// Segments that lie in the first page, which is mapped because the module is: headers further on
+// are legal, but no linker makes them.
 #define HEADERS_END 4096u
 
 static void find_segments(struct pf_module_facts *module) {

@@ -38,8 +38,8 @@ struct pf_module_facts pf_module_find(uintptr_t address);
 // The same with the build-id.
 struct pf_module_facts pf_module_of(uintptr_t address);
 
-// The loaded segment of a module that holds the address and has all of `flags` (PF_R, PF_W, PF_X) and
-// none of `without`; {0, 0} when there is none.
+// The loaded segment of a module that holds the address and has all of `flags` (PF_R, PF_W, PF_X)
+// and none of `without`; {0, 0} when there is none.
 struct pf_span pf_module_segment(const struct pf_module_facts *module, uintptr_t address,
                                  uint32_t flags, uint32_t without);
 

@@ -12,10 +12,11 @@
 
 #ifdef PF_HAVE_CAPTURE
 #define PAGE 4096u // the smallest there is; larger pages are asked for more than once
-// The kernel leaves at least this much free below the top of the main stack, so what is there is stack.
+// The kernel leaves at least this much free below the top of the main stack, so what is there is
+// stack.
 #define MAIN_MOST (128u << 20)
-// How far a thread's stack pointer may be from its control block, and how many pages of that are asked
-// for in one walk.
+// How far a thread's stack pointer may be from its control block, and how many pages of that are
+// asked for in one walk.
 #define THREAD_MOST (1u << 30)
 #define QUESTIONS_MOST 64
 
@@ -84,8 +85,8 @@ static PF_COLD void learn(struct pf_unwind_state *state, uintptr_t sp, uintptr_t
     }
 }
 
-// A handler on an alternate stack may have a few hundred bytes, and what lies below is somebody's; of
-// a coroutine's stack nobody knows more than that the page is there.
+// A handler on an alternate stack may have a few hundred bytes, and what lies below is somebody's;
+// of a coroutine's stack nobody knows more than that the page is there.
 static PF_COLD bool has_room(uintptr_t sp) {
     uintptr_t least = sp - PF_UNWIND_ROOM;
     stack_t stack = {.ss_flags = SS_DISABLE};

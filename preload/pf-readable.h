@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What stack memory may be read: a fault of ours would be the target's end.
 //
-// Known without asking the kernel: all from the running function's stack pointer up to the top of the
-// main stack; and in a thread that libc made, up to its thread pointer, once the pages between have
-// been asked for.  A thread cannot lose that memory while it runs on it.  Anything else (signal
-// stacks, coroutines, what wrong frame information points to) is asked for page by page in each
-// walk, because such memory comes and goes.
+// Known without asking the kernel: all from the running function's stack pointer up to the top of
+// the main stack; and in a thread that libc made, up to its thread pointer, once the pages between
+// have been asked for.  A thread cannot lose that memory while it runs on it.  Anything else
+// (signal stacks, coroutines, what wrong frame information points to) is asked for page by page in
+// each walk, because such memory comes and goes.
 #pragma once
 #include "pf-arch.h"
 #include "pf-unwind.h"
@@ -19,8 +19,8 @@ struct pf_memory {
 
 void pf_readable_init(void);
 
-// The stack that the caller runs on, `sp` being its stack pointer.  False where that stack is neither
-// the thread's own nor certain to have PF_UNWIND_ROOM bytes left.
+// The stack that the caller runs on, `sp` being its stack pointer.  False where that stack is
+// neither the thread's own nor certain to have PF_UNWIND_ROOM bytes left.
 bool pf_readable_stack(struct pf_memory *memory, struct pf_unwind_state *state, uintptr_t sp);
 
 // Makes `address` one of those that can be read, if it is; the others may be lost.

@@ -33,7 +33,8 @@ static bool is_from_fp(struct pf_span span, int32_t at, bool deref, int64_t *ret
            cursor.at == cursor.end;
 }
 
-// The distance of a register that is stored below the CFA, in words; 0: it is not where a rule can say.
+// The distance of a register that is stored below the CFA, in words; 0: it is not where a rule can
+// say.
 static uint64_t slot_below(int32_t value) {
     return value < 0 && value % WORD == 0 && value >= -(int32_t)PF_RULE_SLOT_MOST * WORD
                ? (uint64_t)(-value / WORD)

@@ -7,7 +7,7 @@
 //
 //      bits 0..1       kind
 //      bits 0..19      the CFA is this far from its register (a multiple of the word)
-//      bits 20..28     the caller's frame pointer is stored this many words below the CFA; 0: is kept
+//      bits 20..28     the caller's frame pointer is this many words below the CFA; 0: was kept
 //      bits 29..63     address >> PF_RULE_PLACE_BITS
 #pragma once
 #include "pf-arch.h"
@@ -16,7 +16,7 @@
 enum pf_rule_kind {
     PF_RULE_FROM_SP,
     PF_RULE_FROM_FP,
-    PF_RULE_THROUGH_FP, // a realigned stack: the CFA itself is stored that far below the frame pointer
+    PF_RULE_THROUGH_FP, // a realigned stack: the CFA is stored that far below the frame pointer
     PF_RULE_OUTERMOST,
 };
 #define PF_RULE_KIND 3u

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Climbs from the running function to its callers.
 //
-// Most frames need one load from the cache of rules (pf-rule) and one or two from the stack.  The rule
-// of a return address that is met for the first time comes from the module's call frame information
-// (pf-cfi); so does every step that does not fit into a rule: signal frames, odd registers.
+// Most frames need one load from the cache of rules (pf-rule) and one or two from the stack.  The
+// rule of a return address that is met for the first time comes from the module's call frame
+// information (pf-cfi); so does every step that does not fit into a rule: signal frames, odd
+// registers.
 //
-// The cache is never told that a module went away.  A rule of what was there before finds wrong words
-// on the stack, no more: each read is checked (pf-readable).  A walk that ends anywhere but at a proper
-// end is done again without the cache, which corrects it.
+// The cache is never told that a module went away.  A rule of what was there before finds wrong
+// words on the stack, no more: each read is checked (pf-readable).  A walk that ends anywhere but
+// at a proper end is done again without the cache, which corrects it.
 #include "pf-unwind.h"
 #include "pf-capture.h"
 #include "pf-readable.h"
@@ -68,7 +69,8 @@ static bool caller_value(struct walk *walk, struct pf_span span, const struct pf
     }
 }
 
-// A step is made in pieces that are not inlined, so that none stands on the stack while another runs.
+// A step is made in pieces that are not inlined, so that none stands on the stack while another
+// runs.
 #define APART __attribute__((noinline))
 
 static APART const void *find_frames(uintptr_t pc, struct pf_span *ret_span) {
@@ -117,8 +119,8 @@ static APART enum step put_caller(struct walk *walk, struct pf_span span,
     if ((caller.known & needed) != needed) {
         return LOST;
     }
-    // Each frame is above the one before, but a handler may run on a stack of its own; and a leaf that
-    // was interrupted may have none.
+    // Each frame is above the one before, but a handler may run on a stack of its own; and a leaf
+    // that was interrupted may have none.
     if (row->signal ? walk->signals++ == SIGNALS_MOST : up < sp || (up == sp && !walk->exact)) {
         return LOST;
     }
@@ -128,9 +130,9 @@ static APART enum step put_caller(struct walk *walk, struct pf_span span,
     return pc == 0 ? LOST : UP; // some code ends its stacks like that, but so does a wrong rule
 }
 
-// One frame up by the module's own account of it.  Without one the stack ends here: a guess by frame
-// pointer would now and then lead into what old calls left on the stack, and a short stack is better
-// than a wrong one.
+// One frame up by the module's own account of it.  Without one the stack ends here: a guess by
+// frame pointer would now and then lead into what old calls left on the stack, and a short stack is
+// better than a wrong one.
 static APART enum step climb(struct walk *walk) {
     struct pf_span span = {0, 0};
     struct pf_row row;

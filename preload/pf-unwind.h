@@ -7,8 +7,8 @@
 #pragma once
 #include <stdint.h>
 
-// What a thread knows about its own stack.  Zeroed memory to begin with; may be handed on to another
-// thread as it is.
+// What a thread knows about its own stack.  Zeroed memory to begin with; may be handed on to
+// another thread as it is.
 struct pf_unwind_state {
     uintptr_t thread;  // whose stack it is: its thread pointer
     uintptr_t low;     // from here to the thread pointer all is readable
@@ -24,8 +24,9 @@ _Static_assert(sizeof(struct pf_unwind_state) <= 64, "kept in a thread's slot");
 // Once, in the constructor: finds what may not be looked for in a signal handler.
 void pf_unwind_init(void);
 
-// The return addresses of the intercepted call and of its callers, innermost first: ret_frames[0] is
-// `site`, the return address of the call; frames of ours below it are skipped.  How many there are;
-// 0 when the site is not met, when a signal stack has no room, or this machine or libc cannot do it.
+// The return addresses of the intercepted call and of its callers, innermost first: ret_frames[0]
+// is `site`, the return address of the call; frames of ours below it are skipped.  How many there
+// are; 0 when the site is not met, when a signal stack has no room, or this machine or libc cannot
+// do it.
 unsigned pf_unwind(struct pf_unwind_state *state, uintptr_t site, uintptr_t *ret_frames,
                    unsigned depth);

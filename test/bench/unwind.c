@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a stack costs: ours, libunwind's unw_backtrace, glibc's backtrace(); build/test/bench-unwind [FRAMES]
+// What a stack costs: ours, libunwind's unw_backtrace, glibc's backtrace(); build/test/bench-unwind
+// [FRAMES]
 #include "pf-process.h"
 #include "pf-unwind.h"
 #include <dlfcn.h>

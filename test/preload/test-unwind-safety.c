@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whatever the cache, the frame pointer and the moment: pf_unwind does not fault or wait, nor call the
-// kernel when it may not.
+// Whatever the cache, the frame pointer and the moment: pf_unwind does not fault or wait, nor call
+// the kernel when it may not.
 #include "pf-process.h"
 #include "pf-rule.h"
 #include "pf-unwind.h"
