@@ -123,7 +123,7 @@ bool pf_config_parse(enum pf_variable variable, const char *text, struct pf_sett
 }
 
 // The environment may be overwritten by the program (as setproctitle does): what is kept of it is a copy.
-static char kept_text[4096];
+static char kept_text[16384];
 static size_t kept_used;
 
 static const char *keep(const char *text) {
@@ -151,13 +151,14 @@ static void take(struct pf_config *config, enum pf_variable variable, const char
                  enum pf_source source, const char *where, complain_fn *complain) {
     struct pf_setting *setting = &config->setting[variable];
     struct pf_setting parsed = {.source = source};
-    if (pf_config_parse(variable, text, &parsed)) {
+    bool allowed = pf_config_parse(variable, text, &parsed);
+    if (allowed) {
         const char *copy = source == PF_SOURCE_ENVIRONMENT ? keep(text) : text;
         if (copy != NULL) {
             *setting = parsed;
             setting->text = copy;
+            return;
         }
-        return;
     }
     if (complain == NULL) {
         return;
@@ -173,8 +174,8 @@ static void take(struct pf_config *config, enum pf_variable variable, const char
     pf_out(&out, variables[variable].name);
     pf_out(&out, "=");
     put_value(&out, text);
-    pf_out(&out, " is not ");
-    pf_out(&out, variables[variable].allowed);
+    pf_out(&out, allowed ? " is too long, with the others" : " is not ");
+    pf_out(&out, allowed ? "" : variables[variable].allowed);
     pf_out(&out, "; using ");
     put_value(&out, setting->text);
     out.size = sizeof line;
@@ -206,7 +207,7 @@ static const char *find_variable(char *const *environment, enum pf_variable vari
     return find(environment, name);
 }
 
-static char file_text[4096];
+static char file_text[65536];
 
 static char *skip_blank(char *at) {
     while (*at == ' ' || *at == '\t') {
@@ -216,8 +217,8 @@ static char *skip_blank(char *at) {
 }
 
 // `name = value` lines; # and ; begin comments, [sections] are for other readers.
-static void read_line(struct pf_config *config, char *line, const char *path,
-                      complain_fn *complain) {
+static void read_line(struct pf_config *config, char *line, const char *path, complain_fn *complain,
+                      bool *ret_flat) {
     char *name = skip_blank(line);
     if (*name == 0 || *name == '#' || *name == ';' || *name == '[') {
         return;
@@ -236,8 +237,13 @@ static void read_line(struct pf_config *config, char *line, const char *path,
            (value[length - 1] == ' ' || value[length - 1] == '\t' || value[length - 1] == '\r')) {
         value[--length] = 0;
     }
+    // The old flat form: profiling_enabled = true.
+    static const char flat[] = "profiling_";
+    bool old = end - name >= (long)sizeof flat && is_word(name, sizeof flat - 1, flat);
+    char *setting = old ? name + sizeof flat - 1 : name;
     for (unsigned i = 0; i < PF_VAR_COUNT; i++) {
-        if (*equals && is_word(name, (size_t)(end - name), variables[i].name)) {
+        if (*equals && is_word(setting, (size_t)(end - setting), variables[i].name)) {
+            *ret_flat |= old;
             take(config, i, value, PF_SOURCE_FILE, path, complain);
             return;
         }
@@ -255,6 +261,21 @@ static void read_line(struct pf_config *config, char *line, const char *path,
         pf_out(&out, "\n");
         complain(text, out.used);
     }
+}
+
+static void say_of_file(const char *path, const char *what, complain_fn *complain) {
+    if (complain == NULL) {
+        return;
+    }
+    char text[1300];
+    struct pf_out line = {.text = text, .size = sizeof text - 1};
+    pf_out(&line, "pfprof: ");
+    pf_out(&line, path);
+    pf_out(&line, ": ");
+    pf_out(&line, what);
+    line.size = sizeof text;
+    pf_out(&line, "\n");
+    complain(text, line.used);
 }
 
 static void read_file(struct pf_config *config, char *const *environment, complain_fn *complain) {
@@ -287,6 +308,10 @@ static void read_file(struct pf_config *config, char *const *environment, compla
         }
         return;
     }
+    if (size == (long)sizeof file_text - 1) {
+        say_of_file(path, "is longer than 65534 bytes; the rest is not read", complain);
+    }
+    bool flat = false;
     for (char *line = file_text; *line;) {
         char *end = line;
         while (*end && *end != '\n') {
@@ -294,8 +319,17 @@ static void read_file(struct pf_config *config, char *const *environment, compla
         }
         char *next = *end ? end + 1 : end;
         *end = 0;
-        read_line(config, line, path, complain);
+        read_line(config, line, path, complain, &flat);
         line = next;
+    }
+    if (flat) {
+        char what[700];
+        struct pf_out said = {.text = what, .size = sizeof what - 1};
+        pf_out(&said, "names that begin with profiling_ are deprecated; `pfprof config migrate ");
+        pf_out(&said, path);
+        pf_out(&said, "` rewrites the file");
+        what[said.used] = 0;
+        say_of_file(path, what, complain);
     }
 }
 

@@ -116,6 +116,57 @@ START_TEST(a_list_is_a_set) {
 }
 END_TEST
 
+static char path[64], variable[100];
+
+static void write_file(const char *head, size_t padding, const char *tail) {
+    snprintf(path, sizeof path, "/tmp/pf-test-env-%d.ini", (int)getpid());
+    snprintf(variable, sizeof variable, "PROVIDE_PROFILING_CONFIG=%s", path);
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "%s%*s%s", head, (int)padding, "", tail);
+    fclose(file);
+}
+
+// `said`, with PATH for the name of the file.
+static const char *said_of_path(void) {
+    static char text[sizeof said];
+    text[0] = 0;
+    for (const char *at = said; *at;) {
+        bool here = strncmp(at, path, strlen(path)) == 0;
+        strncat(text, here ? "PATH" : at, here ? 4 : 1);
+        at += here ? strlen(path) : 1;
+    }
+    return text;
+}
+
+START_TEST(the_old_flat_form) {
+    struct pf_config config;
+    write_file("profiling_enabled = true\nPROFILING_SAMPLE_RATE=0.25\nprofiling_x = 1\n", 0, "");
+    read_with(&config, (char *[]){ON, variable, NULL});
+    ck_assert(config.setting[PF_VAR_SAMPLE_RATE].real == 0.25);
+    ck_assert_str_eq(said_of_path(), "pfprof: PATH: \"profiling_x\" is not the name of a "
+                                     "setting; the line is left out\n"
+                                     "pfprof: PATH: names that begin with profiling_ are "
+                                     "deprecated; `pfprof config migrate PATH` rewrites the "
+                                     "file\n");
+}
+END_TEST
+
+START_TEST(long_files) {
+    struct pf_config config;
+    write_file("#", 60000, "\nformat = json\n");
+    read_with(&config, (char *[]){ON, variable, NULL});
+    ck_assert_uint_eq(config.setting[PF_VAR_FORMAT].number, 1);
+    ck_assert_str_eq(said, "");
+    write_file("#", 70000, "\nformat = json\n");
+    read_with(&config, (char *[]){ON, variable, NULL});
+    ck_assert_uint_eq(config.setting[PF_VAR_FORMAT].number, 0);
+    ck_assert_str_eq(said_of_path(), "pfprof: PATH: is longer than 65534 bytes; the rest is "
+                                     "not read\n");
+    unlink(path);
+}
+END_TEST
+
 int main(void) {
     Suite *suite = suite_create("env");
     TCase *tests = tcase_create("env");
@@ -125,6 +176,8 @@ int main(void) {
     tcase_add_test(tests, a_bad_value_is_said_in_one_line);
     tcase_add_test(tests, a_process_that_is_not_profiled_hears_nothing);
     tcase_add_test(tests, a_list_is_a_set);
+    tcase_add_test(tests, the_old_flat_form);
+    tcase_add_test(tests, long_files);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
