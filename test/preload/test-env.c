@@ -130,12 +130,17 @@ static void write_file(const char *head, size_t padding, const char *tail) {
 // `said`, with PATH for the name of the file.
 static const char *said_of_path(void) {
     static char text[sizeof said];
-    text[0] = 0;
+    size_t used = 0;
     for (const char *at = said; *at;) {
-        bool here = strncmp(at, path, strlen(path)) == 0;
-        strncat(text, here ? "PATH" : at, here ? 4 : 1);
-        at += here ? strlen(path) : 1;
+        if (strncmp(at, path, strlen(path)) == 0) {
+            memcpy(text + used, "PATH", 4);
+            used += 4;
+            at += strlen(path);
+        } else {
+            text[used++] = *at++;
+        }
     }
+    text[used] = 0;
     return text;
 }
 
