@@ -18,8 +18,7 @@
 #define HUNDRED(i)                                                                                 \
     TEN(i)                                                                                         \
     TEN(i + 10)                                                                                    \
-    TEN(i + 20) TEN(i + 30) TEN(i + 40) TEN(i + 50) TEN(i + 60) TEN(i + 70) TEN(i + 80)            \
-        TEN(i + 90)
+    TEN(i + 20) TEN(i + 30) TEN(i + 40) TEN(i + 50) TEN(i + 60) TEN(i + 70) TEN(i + 80) TEN(i + 90)
 
 int main(void) {
     int fd = open("/dev/null", O_WRONLY);
