@@ -196,7 +196,7 @@ class Sanitized(World):
     def test_address_with_its_runtime_last(self):
         """It refuses any library before its own, and says what to do: not ours to change."""
         program = compiled("gcc-address", "gcc", "-fsanitize=address")
-        other = pf.execute([program], profiled=False, preload=[pf.empty_library()])
+        other = pf.execute([program], profiled=False, preload=[pf.build("libempty")])
         self.assertIn(b"ASan runtime does not come first", other.stderr)
         run = pf.execute([program])
         self.assertEqual(run.status, other.status)
