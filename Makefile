@@ -95,7 +95,7 @@ bootstrap:
 	@scripts/bootstrap
 
 clean:
-	@rm -rf $(BUILD) $(BUILD)-sanitize build-clang
+	@rm -rf $(BUILD) $(BUILD)-sanitize build-clang build-abi-*
 
 help:
 	@echo 'make                          build $(LIB)'

@@ -3,6 +3,7 @@
 #pragma once
 #include "pf-segment.h"
 #include <stddef.h>
+#pragma GCC visibility push(hidden)
 
 #define PF_MOST_CALLERS 32u
 
@@ -24,3 +25,4 @@ struct pf_callers {
 // line is in there.
 void pf_callers_find(struct pf_segment *segment, uint64_t site, unsigned call,
                      struct pf_callers *ret_callers);
+#pragma GCC visibility pop

@@ -7,6 +7,7 @@
 #include "pf-module.h"
 #include <stdbool.h>
 #include <stdint.h>
+#pragma GCC visibility push(hidden)
 
 // The registers that are followed, by their DWARF numbers, and which of them are special.
 #if defined(__x86_64__)
@@ -41,3 +42,4 @@ struct pf_row {
 // behind it, both within `span`.  False: there is none, or it cannot be made sense of.
 bool pf_cfi_find(struct pf_span span, const void *frame_header, uintptr_t pc,
                  struct pf_row *ret_row);
+#pragma GCC visibility pop

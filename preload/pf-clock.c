@@ -1,31 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds clock_gettime in the vDSO and calibrates it.
 #include "pf-clock.h"
+#include "pf-arch.h"
 #include "pf-image.h"
-#include "pf-real.h"
 #include <stddef.h>
 #include <sys/auxv.h>
 
-static int clock_by_system_call(clockid_t clock, struct timespec *ret_time) {
+static int clock_by_system_call(clockid_t clock, struct pf_time *ret_time) {
     return (int)pf_sys_clock_gettime(clock, ret_time);
 }
 
 pf_clock_fn *pf_clock_gettime = clock_by_system_call;
 uint64_t pf_clock_cost_ns;
 
-#if defined(__x86_64__)
-#define VDSO_CLOCK "__vdso_clock_gettime"
-#elif defined(__aarch64__)
-#define VDSO_CLOCK "__kernel_clock_gettime"
-#endif
-
 void pf_clock_init(void) {
     if (pf_clock_cost_ns != 0) {
         return;
     }
-#ifdef VDSO_CLOCK
+#ifdef PF_VDSO_CLOCK
     const void *vdso = (const void *)getauxval(AT_SYSINFO_EHDR);
-    void *found = vdso != NULL ? pf_image_symbol(pf_image_at(vdso), VDSO_CLOCK) : NULL;
+    void *found = vdso != NULL ? pf_image_symbol(pf_image_at(vdso), PF_VDSO_CLOCK) : NULL;
     if (found != NULL) {
         pf_clock_gettime = (pf_clock_fn *)found;
     }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The clock of every latency: CLOCK_MONOTONIC straight from the vDSO.
 #pragma once
+#include "pf-real.h"
 #include <stdint.h>
 #include <time.h>
+#pragma GCC visibility push(hidden)
 
-typedef int pf_clock_fn(clockid_t clock, struct timespec *ret_time);
+typedef int pf_clock_fn(clockid_t clock, struct pf_time *ret_time);
 
 // clock_gettime of the vDSO, libc's until pf_clock_init ran or where there is none.  Not libc's in
 // general: a preloaded faketime would then bend our latencies.
@@ -17,9 +19,9 @@ void pf_clock_init(void);
 extern uint64_t pf_clock_cost_ns;
 
 static inline uint64_t pf_time_ns(clockid_t clock) {
-    struct timespec time;
+    struct pf_time time;
     pf_clock_gettime(clock, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+    return (uint64_t)time.seconds * 1000000000u + (uint64_t)time.nanoseconds;
 }
 
 static inline __attribute__((always_inline)) uint64_t pf_now(void) {
@@ -31,3 +33,4 @@ static inline __attribute__((always_inline)) uint64_t pf_now(void) {
 static inline __attribute__((always_inline)) uint64_t pf_since(uint64_t then, uint64_t now) {
     return now > then ? now - then : 0;
 }
+#pragma GCC visibility pop

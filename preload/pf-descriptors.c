@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Wrapped by hand: what makes a descriptor lead elsewhere, so that its bytes go to the right stream.
-#undef _FILE_OFFSET_BITS
-#undef _FORTIFY_SOURCE
-#pragma GCC diagnostic ignored "-Wmissing-prototypes" // names that libc exports undeclared
+#include "pf-headers.h" // before all else
+
 #include "pf-process.h"
 #include "pf-wrap.h"
-#include <stdio.h>
-#include <unistd.h>
 
 // In a vfork child descriptors are its own, but our memory is its parent's.
 static void forget(unsigned first, unsigned last) {

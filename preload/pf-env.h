@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#pragma GCC visibility push(hidden)
 
 enum pf_variable {
 #define PF_VARIABLE(name, ...) PF_VAR_##name,
@@ -36,3 +37,4 @@ bool pf_config_parse(enum pf_variable variable, const char *text, struct pf_sett
 const char *pf_variable_name(enum pf_variable variable); // without PROVIDE_PROFILING_
 const char *pf_variable_allowed(enum pf_variable variable);
 const char *pf_variable_default(enum pf_variable variable);
+#pragma GCC visibility pop

@@ -4,6 +4,7 @@
 // The mathematics, and how often the interval covers the truth, are in docs/sampling.md.
 #pragma once
 #include <stdint.h>
+#pragma GCC visibility push(hidden)
 
 // One call site of one thread on one descriptor.
 struct pf_stratum {
@@ -71,3 +72,4 @@ struct pf_estimate {
 void pf_estimator_init(struct pf_estimator *estimator, double rate);
 void pf_estimator_add(struct pf_estimator *estimator, const struct pf_stratum *stratum);
 void pf_estimator_finish(const struct pf_estimator *estimator, struct pf_estimate *ret_estimate);
+#pragma GCC visibility pop

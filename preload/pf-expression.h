@@ -3,6 +3,7 @@
 // stacks.
 #pragma once
 #include "pf-cfi.h"
+#pragma GCC visibility push(hidden)
 
 // The registers of one frame.  A bit is set in `known` where the value is what the function had.
 struct pf_registers {
@@ -19,3 +20,4 @@ bool pf_register_get(const struct pf_registers *registers, uint64_t reg, uintptr
 bool pf_expression(struct pf_span span, uintptr_t at, const struct pf_registers *registers,
                    const uintptr_t *initial, pf_read_word *read, void *memory,
                    uintptr_t *ret_value);
+#pragma GCC visibility pop

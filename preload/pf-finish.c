@@ -22,7 +22,7 @@ static bool stderr_is_ours(void) {
     if (pf_process.shut) {
         return true; // fstat may be forbidden now, and so is most of what could have changed it
     }
-    return pf_process.stderr_known && pf_sys(SYS_fstat, 2, (long)&status, 0, 0, 0, 0) == 0 &&
+    return pf_process.stderr_known && pf_sys_fstat(2, &status) == 0 &&
            status.st_dev == pf_process.stderr_device && status.st_ino == pf_process.stderr_inode;
 }
 
@@ -46,7 +46,7 @@ static long open_output(const char *pattern) {
     long fd = pf_sys_open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0600);
     struct stat status;
     if (fd >= 0 && out.used < sizeof pf_process.written_path &&
-        pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 && S_ISREG(status.st_mode)) {
+        pf_sys_fstat((int)fd, &status) == 0 && S_ISREG(status.st_mode)) {
         for (size_t i = 0; i <= out.used; i++) {
             pf_process.written_path[i] = path[i];
         }
@@ -186,9 +186,9 @@ void pf_unfinish(void) {
     long fd = pf_sys_open(pf_process.written_path, O_WRONLY | O_NOFOLLOW, 0);
     struct stat status;
     if (fd >= 0) {
-        if (pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 &&
+        if (pf_sys_fstat((int)fd, &status) == 0 &&
             (uint64_t)status.st_size == pf_process.written_at + pf_process.written_size) {
-            pf_sys(SYS_ftruncate, fd, (long)pf_process.written_at, 0, 0, 0, 0);
+            pf_sys_ftruncate((int)fd, pf_process.written_at);
         }
         pf_sys_close((int)fd);
     }

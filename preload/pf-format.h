@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <wchar.h>
+#pragma GCC visibility push(hidden)
 
 struct pf_format {
     unsigned fields; // conversions that format a value: not %%, not %n
@@ -35,3 +36,4 @@ bool pf_format_compile(const char *format, struct pf_format_program *ret_program
 // As pf_format_walk with the format that the program was compiled from.
 void pf_format_run(const struct pf_format_program *program, va_list args,
                    struct pf_format *ret_format);
+#pragma GCC visibility pop

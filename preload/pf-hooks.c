@@ -220,7 +220,9 @@ long pf_after_vfork(long result) {
         errno = (int)-result;
         return -1;
     }
-    if (--thread->vfork_depth == 0 && thread->parked != NULL && thread->inside == 0) {
+    // An emulator (qemu-user, valgrind) makes a fork of it: then the child counted up its own copy.
+    if (thread->vfork_depth != 0 && --thread->vfork_depth == 0 && thread->parked != NULL &&
+        thread->inside == 0) {
         thread->slot = thread->parked;
         thread->parked = NULL;
     }
@@ -282,6 +284,9 @@ static int output_descriptor(long number, long a, long b, long c) {
     case SYS_sendto:
     case SYS_sendmsg:
     case SYS_sendfile:
+#ifdef SYS_sendfile64
+    case SYS_sendfile64:
+#endif
     case SYS_vmsplice: return (int)a;
     case SYS_tee: return (int)b;
     case SYS_splice:
@@ -362,7 +367,8 @@ static const struct {
 
 static long absent(void) { return 0; }
 
-// No more 8-byte words than this can a format consume: two for a long double, one for each star.
+// No more 8-byte words than this can a format consume: two for a long double, and two for each star,
+// because what follows it may begin at a multiple of 16.
 static unsigned most_words(const char *format) {
     unsigned words = 0;
     unsigned number = 0;
@@ -371,7 +377,7 @@ static unsigned most_words(const char *format) {
             number = number < 4096 ? number * 10 + (unsigned)(*format - '0') : number;
             continue;
         }
-        words += *format == '%' ? 2 : *format == '*' ? 1 : *format == '$' ? number * 2 : 0;
+        words += *format == '%' || *format == '*' ? 2 : *format == '$' ? number * 2 : 0;
         number = 0;
     }
     return words;
@@ -401,7 +407,7 @@ long pf_tail_enter(unsigned index, void *site, const long *arguments, void *fram
         return -1; // counted, but what it calls in turn counts as well
     }
     pf_inside_begin(frame);
-    return (long)((words * sizeof(long) + 15) & ~15ul);
+    return (long)((words * 8 + PF_TAIL_NAMED_BYTES + 15) & ~15u);
 }
 
 __attribute__((used)) void pf_tail_leave(void *frame);

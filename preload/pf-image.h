@@ -3,6 +3,7 @@
 #pragma once
 #include <link.h>
 #include <stdint.h>
+#pragma GCC visibility push(hidden)
 
 // A mapped ELF image, trusted: the kernel's or the loader's own.
 struct pf_image {
@@ -15,3 +16,4 @@ struct pf_image pf_image_at(const void *header);
 // The address of a function or object that the image defines under its default version, or NULL.
 // Uses no libc and nothing of ours that must be relocated.  Async-signal-safe.
 void *pf_image_symbol(struct pf_image image, const char *name);
+#pragma GCC visibility pop

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The constructor, and what becomes of us at fork and before seccomp.
 #include "pf-clock.h"
+#include "pf-libc.h"
 #include "pf-print.h"
 #include "pf-probe.h"
 #include "pf-process.h"
@@ -18,9 +19,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-extern int __cxa_atexit(void (*function)(void *, int), void *argument, void *dso);
-extern int __cxa_at_quick_exit(void (*function)(void *), void *dso);
 
 pthread_key_t pf_slot_key;
 bool pf_slot_key_made;
@@ -95,7 +93,7 @@ static void note_start(void) {
 
 static void note_stderr(void) {
     struct stat status;
-    pf_process.stderr_known = pf_sys(SYS_fstat, 2, (long)&status, 0, 0, 0, 0) == 0;
+    pf_process.stderr_known = pf_sys_fstat(2, &status) == 0;
     if (pf_process.stderr_known) {
         pf_process.stderr_device = status.st_dev;
         pf_process.stderr_inode = status.st_ino;
@@ -128,13 +126,13 @@ static void choose_stacks(void) {
         pf_process.stack_every > 1 ? pf_skip_factor(1.0 / pf_process.stack_every) : 0;
 }
 
-// libc hands such a handler the exit status as well.  ThreadSanitizer's runtime stands in between and
-// hands over nothing: without our own argument the status is not one either.
+// ThreadSanitizer's runtime stands in between and hands over nothing: without our own argument the
+// status is not one either.
 static char exit_word[] = "exit";
 static void at_exit(void *how, int status) {
-    pf_finish_with(exit_word, how == exit_word ? status & 0xff : -1);
+    pf_finish_with(exit_word, PF_LIBC_TELLS_STATUS && how == exit_word ? status & 0xff : -1);
 }
-static void at_quick_exit(void *unused) {
+static void at_quick_exit_of(void *unused) {
     (void)unused;
     pf_finish("quick_exit");
 }
@@ -156,6 +154,13 @@ void pf_init(void) {
         pf_mode = PF_MODE_OFF;
         return;
     }
+    if (pf_libc_is_foreign()) {
+        static const char line[] = "pfprof: the library was built for another libc than this "
+                                   "program's, which runs unmeasured\n";
+        complain(line, sizeof line - 1);
+        pf_mode = PF_MODE_OFF;
+        return;
+    }
     say_missing();
     pf_clock_init();
     pf_unwind_init();
@@ -165,11 +170,7 @@ void pf_init(void) {
     pf_process.kernel_bytes_known =
         written_by("/proc/thread-self/io", &pf_process.kernel_bytes_base);
     pf_slot_key_made = pthread_key_create(&pf_slot_key, pf_slot_detach) == 0;
-    pthread_atfork(NULL, NULL, pf_become_child);
-    // Without a library to belong to, the handler runs after every destructor: what was registered
-    // first runs last, and nothing that the program does at exit escapes the summary.
-    __cxa_atexit(at_exit, exit_word, NULL);
-    __cxa_at_quick_exit(at_quick_exit, NULL);
+    pf_libc_ask(pf_become_child, at_exit, exit_word, at_quick_exit_of);
     __atomic_store_n(&pf_mode, PF_MODE_ON, __ATOMIC_RELEASE);
 }
 
@@ -201,7 +202,9 @@ void pf_become_child(void) {
     pf_process.finished = false;
     pf_process.said = false;
     for (unsigned i = 0; i < PF_CALL_COUNT; i++) {
-        if (pf_process.early[i].calls != 0) { // reading does not copy the page
+        // Reading does not copy the page.  Either may be 0 alone: a thread of the parent's was on its
+        // way to bring them to the segment.
+        if (pf_process.early[i].calls != 0 || pf_process.early[i].bytes != 0) {
             pf_process.early[i] = (struct pf_spill){0, 0};
         }
     }

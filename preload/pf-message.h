@@ -3,6 +3,7 @@
 #pragma once
 #include "pf-probe.h"
 #include "pf-skip.h"
+#pragma GCC visibility push(hidden)
 
 #define PF_MESSAGE_FIRST                                                                           \
     16u // timed calls of a site that are all looked at; then one in 64, by chance
@@ -35,3 +36,4 @@ uint64_t pf_template_hash(const char *text, size_t size);
 // Looks at what was written, or at the format it was written by.
 void pf_message_look(struct pf_probe *probe, const char *text, size_t size);
 void pf_message_look_at_format(struct pf_probe *probe, const char *format);
+#pragma GCC visibility pop

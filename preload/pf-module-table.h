@@ -2,6 +2,8 @@
 // The modules that sites and stacks lie in, noted once, so that they keep their names after dlclose.
 #pragma once
 #include <stdint.h>
+#pragma GCC visibility push(hidden)
 
 // Notes the module of an address.  A link to it, 0: none, or no room.
 uint32_t pf_module_note(uintptr_t address);
+#pragma GCC visibility pop

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#pragma GCC visibility push(hidden)
 
 // A piece of memory, [start, end).
 struct pf_span {
@@ -45,3 +46,4 @@ struct pf_span pf_module_segment(const struct pf_module_facts *module, uintptr_t
 
 // Whether a pointer lies where no program can write: a string literal does.
 bool pf_is_constant(const void *pointer);
+#pragma GCC visibility pop

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#pragma GCC visibility push(hidden)
 
 struct pf_out {
     char *text;
@@ -34,3 +35,4 @@ bool pf_same(const char *a, const char *b);
 // A plain decimal number such as 0.01, 1e-3 or 5; false for anything else or trailing text.
 bool pf_parse_number(const char *text, double *ret_value);
 bool pf_parse_uint(const char *text, uint64_t *ret_value);
+#pragma GCC visibility pop

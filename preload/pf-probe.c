@@ -17,10 +17,10 @@ static struct pf_entry stand_ins[256];
 // there looks again afterwards, and so does the thread that publishes the segment: one of the two
 // brings the count over, so that nothing is missing when the process is killed.
 static void add_early(uint64_t *early, uint64_t *home, uint64_t value) {
-    __atomic_fetch_add(early, value, __ATOMIC_SEQ_CST);
+    pf_add_shared(early, value);
     if (home != NULL) {
         uint64_t all = __atomic_exchange_n(early, 0, __ATOMIC_SEQ_CST);
-        __atomic_fetch_add(home, all, __ATOMIC_RELAXED);
+        pf_add_shared(home, all);
     }
 }
 
@@ -47,7 +47,7 @@ void pf_bring_home(void) {
 static void count(uint64_t *early, size_t home, uint64_t value) {
     struct pf_segment *segment = segment_now();
     if (segment != NULL) {
-        __atomic_fetch_add((uint64_t *)((char *)segment + home), value, __ATOMIC_RELAXED);
+        pf_add_shared((uint64_t *)((char *)segment + home), value);
         return;
     }
     add_early(early, NULL, value);

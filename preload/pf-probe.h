@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
+#pragma GCC visibility push(hidden)
 
 enum pf_mode {
     PF_MODE_NEW, // our constructor has not run
@@ -131,3 +132,4 @@ PF_INLINE void pf_inside_end(void *frame) {
         pf_thread.inside = 0;
     }
 }
+#pragma GCC visibility pop

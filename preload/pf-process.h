@@ -5,6 +5,7 @@
 #include "pf-segment.h"
 #include <stdbool.h>
 #include <stddef.h>
+#pragma GCC visibility push(hidden)
 
 struct pf_process {
     struct pf_config config;
@@ -92,3 +93,4 @@ void pf_lose(enum pf_lost reason);
 
 // The segment has just been published: takes over what was counted while it was made.
 void pf_bring_home(void);
+#pragma GCC visibility pop

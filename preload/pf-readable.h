@@ -10,6 +10,7 @@
 #include "pf-arch.h"
 #include "pf-unwind.h"
 #include <stdbool.h>
+#pragma GCC visibility push(hidden)
 
 struct pf_memory {
     uintptr_t low; // [low, high) can be read
@@ -37,3 +38,4 @@ __attribute__((no_sanitize("address"))) PF_INLINE uintptr_t pf_load(uintptr_t ad
 
 // A pf_read_word on a pf_memory.
 bool pf_readable_word(void *memory, uintptr_t address, uintptr_t *ret_word);
+#pragma GCC visibility pop

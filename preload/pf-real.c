@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the next definitions, and makes our own system calls without touching errno.
 #include "pf-real.h"
+#include "pf-arch.h"
 #include "pf-image.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -50,49 +53,9 @@ void *pf_next_unrelocated(const char *name) {
     return found;
 }
 
-#if defined(__x86_64__)
 long pf_sys(long number, long a, long b, long c, long d, long e, long f) {
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    long result;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
+    return pf_arch_sys(number, a, b, c, d, e, f);
 }
-#elif defined(__aarch64__)
-long pf_sys(long number, long a, long b, long c, long d, long e, long f) {
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-    register long x5 __asm__("x5") = f;
-    __asm__ volatile("svc 0"
-                     : "+r"(x0)
-                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-                     : "memory");
-    return x0;
-}
-#else
-// Elsewhere through the next `syscall`, with errno put back.
-long pf_sys(long number, long a, long b, long c, long d, long e, long f) {
-    static long (*next)(long, ...);
-    if (next == NULL) {
-        next = (long (*)(long, ...))pf_next("syscall");
-    }
-    int saved = errno;
-    long result = next(number, a, b, c, d, e, f);
-    if (result == -1) {
-        result = -errno;
-    }
-    errno = saved;
-    return result;
-}
-#endif
 
 long pf_sys_open(const char *path, int flags, unsigned mode) {
     return pf_sys(SYS_openat, AT_FDCWD, (long)path, flags | O_CLOEXEC, mode, 0, 0);
@@ -108,12 +71,29 @@ long pf_sys_write(int fd, const void *buffer, size_t size) {
     return pf_sys(SYS_write, fd, (long)buffer, (long)size, 0, 0, 0);
 }
 
-void *pf_sys_map(size_t size, int protection, int flags, int fd) {
-#ifdef SYS_mmap
-    long result = pf_sys(SYS_mmap, 0, (long)size, protection, flags, fd, 0);
+// On a 32-bit machine the plain number is often that of an older call, with narrower fields; a 64-bit
+// argument takes two places there.
+#ifdef __LP64__
+#define WIDE(value) (long)(value), 0
+#define CALL_mmap SYS_mmap
+#define CALL_fstat SYS_fstat
+#define CALL_ftruncate SYS_ftruncate
+#define CALL_getuid SYS_getuid
+#define CALL_geteuid SYS_geteuid
+#define CALL_clock_gettime SYS_clock_gettime
 #else
-    long result = pf_sys(SYS_mmap2, 0, (long)size, protection, flags, fd, 0);
+#define WIDE(value) (long)(value), (long)((uint64_t)(value) >> 32)
+#define CALL_mmap SYS_mmap2
+#define CALL_fstat SYS_fstat64
+#define CALL_ftruncate SYS_ftruncate64
+#define CALL_getuid SYS_getuid32
+#define CALL_geteuid SYS_geteuid32
+#define CALL_clock_gettime SYS_clock_gettime64
 #endif
+_Static_assert(sizeof(off_t) == 8, "struct stat and struct rlimit are the kernel's wide ones");
+
+void *pf_sys_map(size_t size, int protection, int flags, int fd) {
+    long result = pf_sys(CALL_mmap, 0, (long)size, protection, flags, fd, 0);
     return result < 0 && result > -4096 ? NULL : (void *)result;
 }
 
@@ -121,13 +101,46 @@ void pf_sys_unmap(void *start, size_t size) {
     pf_sys(SYS_munmap, (long)start, (long)size, 0, 0, 0, 0);
 }
 
-long pf_sys_clock_gettime(clockid_t clock, struct timespec *ret_time) {
-    return pf_sys(SYS_clock_gettime, clock, (long)ret_time, 0, 0, 0, 0);
+long pf_sys_fstat(int fd, struct stat *ret_status) {
+    return pf_sys(CALL_fstat, fd, (long)ret_status, 0, 0, 0, 0);
+}
+
+long pf_sys_fstatfs(int fd, struct statfs *ret_status) {
+#ifdef __LP64__
+    return pf_sys(SYS_fstatfs, fd, (long)ret_status, 0, 0, 0, 0);
+#else
+    return pf_sys(SYS_fstatfs64, fd, sizeof *ret_status, (long)ret_status, 0, 0, 0);
+#endif
+}
+
+long pf_sys_ftruncate(int fd, uint64_t size) {
+    return pf_sys(CALL_ftruncate, fd, WIDE(size), 0, 0, 0);
+}
+
+long pf_sys_fallocate(int fd, uint64_t from, uint64_t size) {
+#ifdef __LP64__
+    return pf_sys(SYS_fallocate, fd, 0, (long)from, (long)size, 0, 0);
+#else
+    return pf_sys(SYS_fallocate, fd, 0, WIDE(from), WIDE(size));
+#endif
+}
+
+long pf_sys_clock_gettime(clockid_t clock, struct pf_time *ret_time) {
+    long result = pf_sys(CALL_clock_gettime, clock, (long)ret_time, 0, 0, 0, 0);
+#ifndef __LP64__
+    if (result == -ENOSYS) { // before Linux 5.1
+        long narrow[2];
+        result = pf_sys(SYS_clock_gettime, clock, (long)narrow, 0, 0, 0, 0);
+        *ret_time = (struct pf_time){narrow[0], narrow[1]};
+    }
+#endif
+    return result;
 }
 
 long pf_sys_getpid(void) { return pf_sys(SYS_getpid, 0, 0, 0, 0, 0, 0); }
 long pf_sys_gettid(void) { return pf_sys(SYS_gettid, 0, 0, 0, 0, 0, 0); }
-long pf_sys_getuid(void) { return pf_sys(SYS_getuid, 0, 0, 0, 0, 0, 0); }
+long pf_sys_getuid(void) { return pf_sys(CALL_getuid, 0, 0, 0, 0, 0, 0); }
+long pf_sys_geteuid(void) { return pf_sys(CALL_geteuid, 0, 0, 0, 0, 0, 0); }
 
 long pf_sys_slurp(const char *path, char *buffer, size_t size) {
     long fd = pf_sys_open(path, O_RDONLY, 0);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <time.h>
+#pragma GCC visibility push(hidden)
 
 // The next definition of a name after our library; NULL when there is none.  May take the loader's
 // lock and may allocate, so signal-safe functions are resolved early (pf_resolve_early).
@@ -29,9 +30,22 @@ long pf_sys_read(int fd, void *buffer, size_t size);
 long pf_sys_write(int fd, const void *buffer, size_t size);
 void *pf_sys_map(size_t size, int protection, int flags, int fd); // NULL on failure
 void pf_sys_unmap(void *start, size_t size);
-long pf_sys_clock_gettime(clockid_t clock, struct timespec *ret_time);
+struct stat; // with 64-bit fields, both: not after `#undef _FILE_OFFSET_BITS`
+struct statfs;
+long pf_sys_fstat(int fd, struct stat *ret_status);
+long pf_sys_fstatfs(int fd, struct statfs *ret_status);
+long pf_sys_ftruncate(int fd, uint64_t size);
+long pf_sys_fallocate(int fd, uint64_t from, uint64_t size);
 long pf_sys_getpid(void);
 long pf_sys_gettid(void);
 long pf_sys_getuid(void);
+long pf_sys_geteuid(void);
+// The kernel's own, 64 bits wide on every machine; libc's struct timespec may not be.
+struct pf_time {
+    int64_t seconds;
+    int64_t nanoseconds;
+};
+long pf_sys_clock_gettime(clockid_t clock, struct pf_time *ret_time);
 // Reads a small file whole into `buffer`, terminates it with NUL; the bytes read or -errno.
 long pf_sys_slurp(const char *path, char *buffer, size_t size);
+#pragma GCC visibility pop

@@ -4,6 +4,7 @@
 // A signal handler's own timed call may come between any two instructions here.  So each sum grows by
 // single instructions, each maximum by compare-and-swap, and each event is filled in a place of its
 // own; nothing is guarded, and a handler that jumps away leaves nothing locked.
+#include "pf-libc.h"
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
@@ -32,7 +33,6 @@ PF_INLINE size_t pending(FILE *stream) {
 
 PF_INLINE bool may_be_locked(const FILE *stream) {
 #ifdef __GLIBC__
-    extern char __libc_single_threaded;
     return !__libc_single_threaded && (stream->_flags & USER_LOCK) == 0;
 #else
     (void)stream;
@@ -104,10 +104,11 @@ void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool
 // --- after
 
 PF_INLINE void add_sums(struct pf_sums *sums, uint64_t ns) {
-    unsigned __int128 square = (unsigned __int128)ns * ns;
+    uint64_t square[2];
+    pf_square(ns, square);
     pf_add(&sums->count, 1);
     pf_add(&sums->sum_ns, ns);
-    pf_add128(sums->sumsq_ns2, (uint64_t)square, (uint64_t)(square >> 64));
+    pf_add128(sums->sumsq_ns2, square[0], square[1]);
 }
 
 static PF_COLD void raise_to(uint64_t *maximum, uint64_t value) {

@@ -43,7 +43,7 @@ static bool fits_file_limit(uint64_t size) {
     return failed == 0 && (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= size);
 }
 
-static uid_t user(void) { return (uid_t)pf_sys(SYS_geteuid, 0, 0, 0, 0, 0, 0); }
+static uid_t user(void) { return (uid_t)pf_sys_geteuid(); }
 
 // Opens a folder that nobody else can change the entries of, in memory and not on a disk; `forbidden`
 // are the mode bits that it must not have.
@@ -55,10 +55,9 @@ static long open_folder(long parent, const char *path, mode_t forbidden) {
     }
     struct stat status;
     struct statfs system;
-    if (pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) < 0 || status.st_uid != user() ||
-        (status.st_mode & forbidden) != 0 ||
-        pf_sys(SYS_fstatfs, fd, (long)&system, 0, 0, 0, 0) < 0 ||
-        (system.f_type != TMPFS_MAGIC && system.f_type != RAMFS_MAGIC)) {
+    if (pf_sys_fstat((int)fd, &status) < 0 || status.st_uid != user() ||
+        (status.st_mode & forbidden) != 0 || pf_sys_fstatfs((int)fd, &system) < 0 ||
+        ((uint32_t)system.f_type != TMPFS_MAGIC && (uint32_t)system.f_type != RAMFS_MAGIC)) {
         pf_sys_close((int)fd);
         return -1;
     }
@@ -100,9 +99,8 @@ static const char *environment(const char *name) {
 
 // A regular file of our user, with no second name by which somebody else could reach it.
 static bool is_ours(long fd, struct stat *ret_status) {
-    return pf_sys(SYS_fstat, fd, (long)ret_status, 0, 0, 0, 0) == 0 &&
-           S_ISREG(ret_status->st_mode) && ret_status->st_uid == user() &&
-           ret_status->st_nlink == 1;
+    return pf_sys_fstat((int)fd, ret_status) == 0 && S_ISREG(ret_status->st_mode) &&
+           ret_status->st_uid == user() && ret_status->st_nlink == 1;
 }
 
 // Creates the file and keeps its path; -1 when there is no safe place.
@@ -186,8 +184,8 @@ static struct pf_segment *map_file(uint64_t size) {
         file_device = status.st_dev;
         file_inode = status.st_ino;
     }
-    if (is_the_segment(fd) && pf_sys(SYS_fallocate, fd, 0, 0, FIRST_CHUNK, 0, 0) == 0 &&
-        pf_sys(SYS_ftruncate, fd, (long)size, 0, 0, 0, 0) == 0) {
+    if (is_the_segment(fd) && pf_sys_fallocate((int)fd, 0, FIRST_CHUNK) == 0 &&
+        pf_sys_ftruncate((int)fd, size) == 0) {
         segment = pf_sys_map(size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, (int)fd);
     }
     pf_sys_close((int)fd);
@@ -267,8 +265,7 @@ static bool back_by_name(uint64_t start, uint64_t size) {
     if (fd < 0) {
         return false;
     }
-    bool done =
-        is_the_segment(fd) && pf_sys(SYS_fallocate, fd, 0, (long)start, (long)size, 0, 0) == 0;
+    bool done = is_the_segment(fd) && pf_sys_fallocate((int)fd, start, size) == 0;
     pf_sys_close((int)fd);
     return done;
 }

@@ -87,7 +87,7 @@ static struct pf_stack *node(struct pf_slot *slot, uint64_t key, const uintptr_t
             made = make(slot, hash, key, frames, depth);
         }
         if (made == NULL) {
-            __atomic_fetch_add(&stacks->refused, 1, __ATOMIC_RELAXED);
+            pf_add_shared(&stacks->refused, 1);
             return NULL;
         }
         made->next = first;
@@ -115,8 +115,8 @@ PF_COLD uint32_t pf_stack_take(struct pf_slot *slot, struct pf_detail *detail, u
     // How many calls this one stands for: of its period, and of the timed calls that gave no stack.
     double period = detail->period > 1 ? detail->period : 1;
     double weight = detail->stacks_taken <= PF_STACK_FIRST ? 1 : pf_process.stack_every;
-    __atomic_fetch_add(&stack->taken, 1, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&stack->taken_ns, latency, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&stack->weight, (uint64_t)(16 * period * weight), __ATOMIC_RELAXED);
+    pf_add_shared(&stack->taken, 1);
+    pf_add_shared(&stack->taken_ns, latency);
+    pf_add_shared(&stack->weight, (uint64_t)(16 * period * weight));
     return (uint32_t)pf_units(pf_process.segment, stack);
 }

@@ -4,6 +4,7 @@
 #include "pf-arch.h"
 #include "pf-process.h"
 #include "pf-skip.h"
+#pragma GCC visibility push(hidden)
 
 #define PF_STACK_MOST 64u  // frames
 #define PF_STACK_FIRST 8u  // the first timed calls of a site all give one
@@ -27,3 +28,4 @@ PF_INLINE bool pf_stack_wanted(struct pf_slot *slot, struct pf_detail *detail) {
 // Takes the stack of the call of `key` that is being ended.  A link to it, 0: none.
 uint32_t pf_stack_take(struct pf_slot *slot, struct pf_detail *detail, uint64_t key,
                        uint64_t latency);
+#pragma GCC visibility pop

@@ -32,7 +32,7 @@ struct identity {
 
 static bool identify(int fd, struct identity *ret) {
     struct stat status;
-    if (pf_process.shut || pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) < 0) {
+    if (pf_process.shut || pf_sys_fstat(fd, &status) < 0) {
         return false;
     }
     *ret = (struct identity){status.st_dev, status.st_ino, PF_KIND_UNKNOWN};

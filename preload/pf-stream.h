@@ -3,6 +3,7 @@
 #pragma once
 #include "pf-arch.h"
 #include "pf-segment.h"
+#pragma GCC visibility push(hidden)
 
 #define PF_FD_MOST 4096u
 
@@ -24,3 +25,4 @@ enum pf_kind pf_stream_kind(unsigned stream);
 
 // What these descriptors led to is over, or may be.
 void pf_stream_forget(unsigned first, unsigned last);
+#pragma GCC visibility pop

@@ -3,10 +3,9 @@
 #include "pf-summary.h"
 #include "pf-clock.h"
 #include "pf-control.h"
+#include "pf-libc.h"
 #include "pf-probe.h"
 #include "pf-process.h"
-#include <stdio.h>
-#include <stdio_ext.h>
 
 const char *const pf_lost_names[PF_LOST_COUNT] = {"memory", "reentry", "child", "early"};
 const char *const pf_kind_names[PF_KIND_COUNT] = {"other", "file",   "pipe",  "socket",
@@ -406,24 +405,6 @@ static bool counted_by_kernel(const struct pf_row *row) {
     }
 }
 
-// Bytes still in stdio's buffers: libc flushes them after us.  Streams other than the standard ones
-// are looked at only when no other thread can close them meanwhile.
-static uint64_t pending_bytes(void) {
-    uint64_t bytes = 0;
-#ifdef __GLIBC__
-    extern struct _IO_FILE_plus *_IO_list_all;
-    extern char __libc_single_threaded;
-    if (__libc_single_threaded) {
-        FILE *stream = (FILE *)_IO_list_all;
-        for (unsigned i = 0; stream != NULL && i < 4096; i++, stream = stream->_chain) {
-            bytes += stream->_fileno >= 0 ? __fpending(stream) : 0;
-        }
-        return bytes;
-    }
-#endif
-    return (stdout != NULL ? __fpending(stdout) : 0) + (stderr != NULL ? __fpending(stderr) : 0);
-}
-
 static void cover(struct pf_summary *summary) {
     struct pf_coverage *coverage = &summary->coverage;
     for (size_t i = 0; i < summary->row_count; i++) {
@@ -450,7 +431,7 @@ static void cover(struct pf_summary *summary) {
     coverage->known = true;
     coverage->with_children = ended && whole != living;
     coverage->kernel_bytes = (ended ? whole : living) - pf_process.kernel_bytes_base;
-    coverage->pending_bytes = pending_bytes();
+    coverage->pending_bytes = pf_libc_pending();
     uint64_t gone = coverage->seen_bytes > coverage->pending_bytes
                         ? coverage->seen_bytes - coverage->pending_bytes
                         : 0;

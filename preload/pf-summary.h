@@ -7,6 +7,7 @@
 #include "pf-why.h"
 #include <stdbool.h>
 #include <stddef.h>
+#pragma GCC visibility push(hidden)
 
 // Memory for the rest, and to make a summary with less than every site on its own.
 #define PF_SUMMARY_LEAST (1536u << 10)
@@ -153,3 +154,4 @@ static inline bool pf_estimate_has_total(const struct pf_estimate *estimate) {
 
 // The wall time of a thread's slot so far.
 double pf_thread_wall_ns(const struct pf_slot *slot);
+#pragma GCC visibility pop

@@ -6,6 +6,7 @@
 // for two system calls, so only some of the timed calls ask it.
 #pragma once
 #include "pf-probe.h"
+#pragma GCC visibility push(hidden)
 
 enum pf_switches_by { PF_SWITCHES_UNKNOWN, PF_SWITCHES_BY_PAGE, PF_SWITCHES_BY_RUSAGE };
 
@@ -38,3 +39,4 @@ PF_INLINE bool pf_switches_changed(const struct pf_probe *probe) {
 // The thread ends; or this is the child of a fork, where the page counts for the parent.
 void pf_switches_end(void);
 void pf_switches_forget(void);
+#pragma GCC visibility pop

@@ -85,7 +85,7 @@ static void map_image(const char *path) {
     if (fd < 0) {
         return;
     }
-    if (pf_sys(SYS_fstat, fd, (long)&status, 0, 0, 0, 0) == 0 && S_ISREG(status.st_mode) &&
+    if (pf_sys_fstat((int)fd, &status) == 0 && S_ISREG(status.st_mode) &&
         status.st_size >= (off_t)sizeof(ElfW(Ehdr))) {
         file.size = (size_t)status.st_size;
         file.image = pf_sys_map(file.size, PROT_READ, MAP_PRIVATE, (int)fd);

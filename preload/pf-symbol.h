@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#pragma GCC visibility push(hidden)
 
 struct pf_symbol {
     char module[128]; // base name of the file
@@ -17,3 +18,4 @@ bool pf_symbol_find(uint64_t return_address, struct pf_symbol *ret_symbol);
 
 // Lets go of what pf_symbol_find kept mapped.
 void pf_symbol_end(void);
+#pragma GCC visibility pop

@@ -3,6 +3,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
+#pragma GCC visibility push(hidden)
 
 enum pf_call {
 #define PF_CALL(name, ...) PF_CALL_##name,
@@ -41,3 +42,4 @@ extern const char *const pf_family_names[PF_FAMILY_COUNT];
 
 // A flush or a process call is not a message.
 static inline bool pf_is_message(unsigned call) { return pf_calls[call].family < PF_FAMILY_FLUSH; }
+#pragma GCC visibility pop

@@ -9,23 +9,6 @@
 #define MOST_FUNCTIONS 12u
 #define MOST_ERRORS 6u
 
-void pf_errno_name(unsigned number, char *ret_name) {
-    struct pf_out out = {.text = ret_name, .size = 23};
-#ifdef __GLIBC__
-    const char *name = number < PF_ERRNO_LIMIT ? strerrorname_np((int)number) : NULL;
-    if (name != NULL) {
-        pf_out(&out, name);
-        ret_name[out.used] = 0;
-        return;
-    }
-#endif
-    pf_out(&out, number < PF_ERRNO_LIMIT ? "errno " : "other");
-    if (number < PF_ERRNO_LIMIT) {
-        pf_out_uint(&out, number);
-    }
-    ret_name[out.used] = 0;
-}
-
 bool pf_peak_memory(uint64_t *ret_bytes) {
     char text[2048];
     if (pf_process.shut || pf_sys_slurp("/proc/self/status", text, sizeof text) <= 0) {

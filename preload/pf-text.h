@@ -2,6 +2,7 @@
 // What the parts of the text summary share: cells of a table, and the parts in files of their own.
 #pragma once
 #include "pf-summary.h"
+#pragma GCC visibility push(hidden)
 
 static inline double ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
@@ -34,3 +35,4 @@ void pf_text_sites(struct pf_out *out, const struct pf_summary *summary);
 void pf_text_streams(struct pf_out *out, const struct pf_summary *summary);
 void pf_text_threads(struct pf_out *out, const struct pf_summary *summary);
 void pf_text_slowest(struct pf_out *out, const struct pf_summary *summary);
+#pragma GCC visibility pop

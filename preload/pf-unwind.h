@@ -6,6 +6,7 @@
 // call frame information cuts a stack short, or makes it wrong, but never crashes the target.
 #pragma once
 #include <stdint.h>
+#pragma GCC visibility push(hidden)
 
 // What a thread knows about its own stack.  Zeroed memory to begin with; may be handed on to
 // another thread as it is.
@@ -30,3 +31,4 @@ void pf_unwind_init(void);
 // do it.
 unsigned pf_unwind(struct pf_unwind_state *state, uintptr_t site, uintptr_t *ret_frames,
                    unsigned depth);
+#pragma GCC visibility pop

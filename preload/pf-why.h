@@ -3,6 +3,7 @@
 #pragma once
 #include "pf-segment.h"
 #include <stdbool.h>
+#pragma GCC visibility push(hidden)
 
 // Adds up sites of one group; begin with {0}.
 struct pf_why_sums {
@@ -21,3 +22,4 @@ bool pf_why_share(const struct pf_why_sums *sums, enum pf_why why, double *ret_s
                   double *ret_half_width);
 
 extern const char *const pf_why_names[PF_WHY_COUNT];
+#pragma GCC visibility pop

@@ -3,46 +3,14 @@
 //
 // Not timed: the real call and two additions.  Timed: pf_begin, the real call, pf_end, and a look at
 // the text.  Variadic rows walk their va_list once more only when they are timed.
-#undef _FILE_OFFSET_BITS // with 64, the headers would rename pwrite to pwrite64
-#undef _FORTIFY_SOURCE
-#pragma GCC diagnostic ignored "-Wmissing-prototypes" // names that libc exports undeclared
-#pragma GCC diagnostic ignored "-Wstrict-prototypes"  // rows without parameters
-#include "pf-wrap.h"
+#include "pf-headers.h" // before all else
+
 #include "pf-emoji.h"
 #include "pf-format.h"
 #include "pf-message.h"
 #include "pf-module.h"
 #include "pf-process.h"
-#include <assert.h>
-#include <err.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <netdb.h>
-#include <pwd.h>
-#include <shadow.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <syslog.h>
-#include <unistd.h>
-#include <wchar.h>
-
-#undef putc
-#undef putchar
-#undef fputc
-#undef putc_unlocked
-#undef putchar_unlocked
-#undef fputc_unlocked
-
-#ifdef __GLIBC__
-PF_INLINE int stream_fd(const FILE *stream) { return stream->_fileno; }
-#else
-PF_INLINE int stream_fd(FILE *stream) { return fileno(stream); }
-#endif
+#include "pf-wrap.h"
 
 // fd: the descriptor; the FILE that a timed call looks at; whether it may wait for its lock; and what
 // to do before the call

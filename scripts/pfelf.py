@@ -15,7 +15,8 @@ class NotDynamic(Exception):
 
 
 class Elf:
-    """needed: library names; imports: {name: is_weak}; exports: {name: set of version names}."""
+    """needed: library names; imports: {name: is_weak}; exports: {name: set of version names};
+    functions: those of the exports that are code."""
 
     def __init__(self, path):
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -57,7 +58,7 @@ class Elf:
             return strings[at : strings.index(b"\0", at)].decode("utf-8", "replace")
 
         self.needed = [text(at) for at in needed]
-        self.imports, self.exports = {}, {}
+        self.imports, self.exports, self.functions = {}, {}, set()
         symbols_at = place(tags[DT_SYMTAB])
         count = self._symbol_count(data, tags, place)
         versions = self._versions(data, tags, place, text)
@@ -74,6 +75,8 @@ class Elf:
             if section == 0:
                 self.imports[text(name)] = info >> 4 == 2
                 continue
+            if info & 15 in (2, 10):  # function, IFUNC
+                self.functions.add(text(name))
             version = 0
             if versym_at is not None:
                 at = versym_at + 2 * number

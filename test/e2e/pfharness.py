@@ -19,6 +19,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 SOURCES = os.path.join(ROOT, "test", "targets")
 LIB = os.path.abspath(os.environ.get("PF_LIB") or os.path.join(ROOT, "build/preload/libpfprof.so"))
+# Another ABI than this machine's own, and how its programs are run: scripts/check-abis.
+ABI = os.environ.get("PF_ABI", "")
+RUNNER = os.environ.get("PF_RUNNER", "").split()
+LIBC = os.environ.get("PF_LIBC", "")
 TABLE = os.path.join(ROOT, "preload", "pf-calls.def")
 VARIABLES = os.path.join(ROOT, "preload", "pf-env.def")
 SEGMENT_DUMP = os.path.join(ROOT, "scripts", "segment-dump")
@@ -60,8 +64,31 @@ def _scratch_root():
 SCRATCH = _scratch_root()
 
 
+def skip_on(abi, why):
+    """Skips the test (or subtest) that this ABI cannot show."""
+    if ABI == abi:
+        raise unittest.SkipTest(f"{abi}: {why}")
+
+
+@functools.lru_cache(None)
+def absent_from_libc(*names):
+    """Those of the names that the libc of another ABI does not have."""
+    if not LIBC:
+        return set()
+    sys.path.insert(0, os.path.join(ROOT, "scripts"))
+    import pfelf
+
+    return set(names) - set(pfelf.Elf(LIBC).exports)
+
+
 def need(*programs):
     """The paths of real programs, never of shims; skips the test where one is missing."""
+    if ABI:
+        raise unittest.SkipTest(f"{' '.join(programs)}: the system's programs are not {ABI}")
+    return find_programs(*programs)
+
+
+def find_programs(*programs):
     found = []
     for program in programs:
         path = shutil.which(program, path="/usr/bin:/bin:/usr/sbin:/sbin")
@@ -72,7 +99,7 @@ def need(*programs):
 
 
 def need_library():
-    if not os.path.exists(LIB):
+    if not os.path.exists(LIB) and "$LIB" not in LIB:
         raise AssertionError(f"{LIB} is not there: build it first, or set PF_LIB")
 
 
@@ -83,6 +110,8 @@ def build(name):
     ready = os.path.join(os.path.abspath(os.environ.get("PF_TARGETS") or SCRATCH), file_name)
     if os.path.exists(ready):
         return ready
+    if ABI:
+        raise unittest.SkipTest(f"{name}: not built for {ABI}")
     source, path = os.path.join(SOURCES, name + ".c"), os.path.join(SCRATCH, file_name)
     with open(source, encoding="utf-8") as text:
         link = re.findall(r"^// link: (.*)$", text.read(), re.M)
@@ -94,16 +123,6 @@ def build(name):
             raise unittest.SkipTest(f"{name}: {done.stderr.strip()[-200:]}")
         raise AssertionError(f"{' '.join(command)}:\n{done.stderr}")
     os.rename(path + ".new", path)
-    return path
-
-
-def empty_library():
-    """A preload library with nothing in it: the fair other half of a comparison."""
-    path = os.path.join(SCRATCH, "empty.so")
-    if not os.path.exists(path):
-        subprocess.run(
-            ["cc", "-shared", "-fPIC", "-x", "c", "/dev/null", "-o", path], check=True
-        )
     return path
 
 
@@ -297,6 +316,8 @@ def start(argv, profiled=True, preload=None, extra=None, stdout=subprocess.PIPE,
             "-e", f"trace={calls}", "-o", run.trace_path,
             *(["-E", f"LD_PRELOAD={libraries}"] if libraries else []), *argv,
         ]
+    elif RUNNER:
+        argv = [*RUNNER, *(["-E", f"LD_PRELOAD={libraries}"] if libraries else []), *argv]
     elif libraries:
         env["LD_PRELOAD"] = libraries
     process = subprocess.Popen(

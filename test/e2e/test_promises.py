@@ -18,6 +18,8 @@ RATES = ("0", "0.001", "0.01", "0.5", "1.0")
 UNKNOWN_FAMILIES = ("wide", "syslog", "journal", "glib", "error")
 # Rows that nothing here can reach, each with its reason.  Keep it short.
 EXCUSES = {}
+MUSL_ATFORK = 1  # the one allocation that our start costs there: pthread_atfork makes it
+NO_EXEC = "qemu-user without binfmt_misc cannot start another program of its own"
 # How a process-control row is reached: the arguments of `procs`.
 PROCESS_DRIVERS = {
     "_exit": ["end", "_exit"], "_Exit": ["end", "_Exit"], "vfork": ["vfork"],
@@ -29,13 +31,13 @@ PROCESS_DRIVERS = {
 }
 
 
-def listed(program):
-    """{row: does it return?} of a target's own list."""
+def listed(program, absent=False):
+    """{row: does it return?} of a target's own list; with those that libc lacks, or without."""
     done = pf.execute([pf.build(program), "list"], profiled=False)
     if done.status != 0 or not done.stdout:
         raise AssertionError(f"{program} list: {done.status} {done.stderr!r}")
     lines = [line.split() for line in done.stdout.decode().splitlines()]
-    return {words[0]: len(words) == 1 for words in lines}
+    return {words[0]: len(words) == 1 for words in lines if absent or words[1:] != ["absent"]}
 
 
 class EveryRow(pf.Case):
@@ -45,7 +47,7 @@ class EveryRow(pf.Case):
         rows = pf.table_rows()
         if rows is None:
             self.skipTest("preload/pf-calls.def is not here")
-        reached = {name.split(":")[0] for name in listed("everycall")}
+        reached = {name.split(":")[0] for name in listed("everycall", True)}
         reached |= set(listed("layered")) | set(PROCESS_DRIVERS)
         # test_streams.py; `dup` and `fclose` are no process rows.
         reached |= set(listed("descriptors")) - {"dup", "fclose"} | {"dlclose"}  # worlds dlclose
@@ -74,7 +76,7 @@ class EveryRow(pf.Case):
             with self.subTest(rate=rate):
                 run = pf.execute([program, "all", "40"], SAMPLE_RATE=rate)
                 accounts = run.truth.functions(run.pid)
-                self.assertGreater(len(accounts), 80)
+                self.assertGreater(len(accounts), 60 if pf.ABI == "musl" else 80)
                 one = run.only()
                 self.check_rows(one, accounts)
                 self.assert_same(bare, run)
@@ -106,10 +108,10 @@ class EveryRow(pf.Case):
 
     def test_rows_that_do_not_return(self):
         programs = {
-            name: program for program in ("everycall", "layered")
+            name: program for program in ("everycall", *(() if pf.ABI else ("layered",)))
             for name, returns in listed(program).items() if not returns
         }
-        self.assertGreaterEqual(len(programs), 8)
+        self.assertGreaterEqual(len(programs), 5 if pf.ABI else 8)
         for name, program in programs.items():
             with self.subTest(row=name):
                 bare = pf.execute([pf.build(program), name, "1"], profiled=False)
@@ -124,6 +126,15 @@ class EveryRow(pf.Case):
                     self.assertEqual(len(run.segments()), 1, "a segment is left behind")
                     one = pf.dump_segment(run.segments()[0])
                 self.assertEqual({n: a.begun for n, a in accounts.items()}, pf.functions(one))
+
+    def test_rows_without_a_v_form(self):
+        bare = pf.execute([pf.build("tail"), "9"], profiled=False)
+        self.assertEqual(bare.stdout.count(b"fedcba9876543210 last\n"), 18)
+        for rate in ("0", "1.0"):
+            with self.subTest(rate=rate):
+                run = pf.execute([pf.build("tail"), "9"], SAMPLE_RATE=rate)
+                self.assert_same(bare, run)
+                self.check_rows(run.only(), run.truth.functions(run.pid))
 
     def test_layered_loggers_count_once(self):
         program = pf.build("layered")
@@ -425,6 +436,7 @@ class Processes(pf.Case):
 
     def test_coverage_is_of_the_process_itself(self):
         """The kernel adds what reaped children wrote to wchar of their parent."""
+        pf.skip_on("aarch64", "qemu-user writes as well, and the kernel counts it")
         for mode in ("fork", "fork-many"):
             run = self.pair(mode)
             self.assertGreater(len(run.summaries()), 2)
@@ -451,12 +463,15 @@ class Processes(pf.Case):
         self.assertEqual(len(run.summaries()), 31)
 
     def test_fork_with_full_buffers(self):
+        pf.skip_on("musl", "its stdout is line-buffered until the first line is out")
         run = self.pair("fork-buffered")
         self.assertEqual(run.stdout.count(b"buffered before the fork\n"), 2)
         self.exact(run)
 
     def test_other_forks(self):
         for mode in ("_Fork", "clone", "__clone", "syscall-fork"):
+            if pf.absent_from_libc(mode) and mode != "syscall-fork":
+                continue
             with self.subTest(mode=mode):
                 run = self.pair(mode)
                 self.exact(run)
@@ -464,6 +479,8 @@ class Processes(pf.Case):
 
     def test_vfork(self):
         for mode in ("vfork", "__vfork"):
+            if pf.absent_from_libc(mode):
+                continue
             with self.subTest(mode=mode):
                 run = self.pair(mode)
                 self.assertEqual(run.truth.functions(run.pid)["child"].begun, 40)
@@ -475,16 +492,21 @@ class Processes(pf.Case):
     def test_vfork_before_any_call(self):
         run = self.pair("vfork-first")
         self.exact(run)
+        pf.skip_on("aarch64", "qemu-user makes a fork of it, whose memory is its own")
         self.assertEqual(run.only()["metrics"]["lost_count"].get("child"), 1)
 
     def test_vfork_then_exec(self):
+        pf.skip_on("aarch64", NO_EXEC)
         run = self.pair("vfork-exec")
         self.exact(run)
         self.assertEqual(len(run.summaries()), 2)
 
     def test_spawn_and_system(self):
+        pf.skip_on("aarch64", NO_EXEC)
         for mode in ("posix_spawn", "system"):
             with self.subTest(mode=mode):
+                if mode == "system":
+                    pf.skip_on("musl", "the shell is of another libc")
                 run = self.pair(mode)
                 self.exact(run)
                 self.assertEqual(len(run.summaries()), 2)
@@ -509,8 +531,10 @@ class Processes(pf.Case):
         self.assertIn(daemon, run.summaries(), "the daemon has a summary of its own")
 
     def test_exec(self):
+        pf.skip_on("aarch64", NO_EXEC)
         names = [k for k, v in PROCESS_DRIVERS.items() if v[0] == "exec"]
         self.assertEqual(len(names), 9)
+        names = sorted(set(names) - pf.absent_from_libc(*names))
         for arguments in [["exec", name] for name in names] + [["exec-path"]]:
             with self.subTest(arguments=arguments):
                 run = self.pair(*arguments)
@@ -520,6 +544,7 @@ class Processes(pf.Case):
                 self.assertEqual(pf.functions(second), {"write": 4})
 
     def test_exec_with_an_empty_environment(self):
+        pf.skip_on("aarch64", NO_EXEC)
         run = self.pair("exec-empty")
         self.exact(run)
 
@@ -565,6 +590,7 @@ class Processes(pf.Case):
         self.assertEqual(pf.functions(dumped, "bytes"), pf.functions(one, "bytes"))
 
     def test_seccomp(self):
+        pf.skip_on("aarch64", "qemu-user has no seccomp")
         for argument, count in (("early", 10), ("late", 11)):
             with self.subTest(argument=argument):
                 bare = pf.execute([pf.build("procs"), "seccomp", argument], profiled=False)
@@ -602,7 +628,7 @@ class Signals(pf.Case):
     def steps(self, *arguments, **settings):
         run = pf.execute([pf.build("signals"), *map(str, arguments)], **settings)
         if run.status == 77:
-            self.skipTest("single steps need x86-64")
+            self.skipTest("single steps need x86")
         return run
 
     def test_between_any_two_instructions(self):
@@ -713,7 +739,8 @@ class Summary(pf.Case):
         self.quiet(pf.execute(program), b"")
         for form in ("text", "json"):
             self.quiet(pf.execute(program, FORMAT=form, OUTPUT="stderr"), b"")
-        self.quiet(pf.execute([pf.need("true")], OUTPUT="stderr", FORMAT="text"), b"")
+        if not pf.ABI:
+            self.quiet(pf.execute([pf.need("true")], OUTPUT="stderr", FORMAT="text"), b"")
         self.assertTrue(pf.execute([pf.build("procs"), "tail"]).summaries(), "a run that writes")
 
     def test_nothing_when_not_enabled(self):
@@ -933,7 +960,7 @@ class Malloc(pf.Case):
 
     def test_counts_are_those_of_an_empty_library(self):
         pf.need_library()
-        counter, empty = pf.build("libcountmalloc"), pf.empty_library()
+        counter, empty = pf.build("libcountmalloc"), pf.build("libempty")
         for argv, some in (
             ([pf.build("everycall"), "all", "20"], True),
             ([pf.build("threads"), "mix", "4", "200"], True),
@@ -945,7 +972,10 @@ class Malloc(pf.Case):
                 with self.subTest(argv=argv[:2], first=os.path.basename(before[0])):
                     bare, fair = self.count(before, argv)
                     run, got = self.count(after, argv)
-                    self.assertEqual(sum(fair) > 0, some, f"the counting malloc counted {fair}")
+                    if pf.ABI == "musl":  # its streams hold their buffers themselves
+                        fair = (fair[0] + MUSL_ATFORK, *fair[1:])
+                    else:
+                        self.assertEqual(sum(fair) > 0, some, f"the malloc counted {fair}")
                     self.assertEqual(got, fair, "malloc, calloc, realloc, aligned, free")
                     self.assertEqual(bare.stdout, run.stdout)
                     self.assertTrue(run.summaries())

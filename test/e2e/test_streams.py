@@ -32,6 +32,8 @@ class Descriptors(pf.Case):
     def test_a_file_after_another(self):
         for way in ("close", "__close", "close_range", "closefrom", "dup2", "__dup2", "dup3",
                     "fclose", "freopen", "freopen64"):
+            if pf.absent_from_libc(way):
+                continue
             with self.subTest(way=way):
                 run, sizes = self.run_way(way)
                 self.assertEqual(sizes, {"first": 30, "second": 100})
@@ -39,6 +41,8 @@ class Descriptors(pf.Case):
                                  {("file", "first"): (3, 30), ("file", "second"): (5, 100)})
 
     def test_a_pipe_after_another(self):
+        pf.skip_on("aarch64", "qemu-user's popen needs a shell of its own kind")
+        pf.skip_on("musl", "the shell is of another libc")
         run, sizes = self.run_way("pclose")
         self.assertEqual(sizes, {"first": 30, "second": 100})
         ours = [one for ones in run.summaries().values() for one in ones

@@ -4,6 +4,7 @@
 # stacks; and targets that run inside valgrind, gdb and qemu-user.
 import functools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -85,20 +86,17 @@ class Unreached(World):
                 self.check(summaries[0])
 
     def test_a_musl_program(self):
-        """The library of a glibc machine has nothing to bind to in musl, whose loader says so."""
+        """The library of a glibc machine: says that it is not for musl, and lets all pass."""
         program = compiled("musl", "musl-gcc")
         bare = pf.execute([program], profiled=False)
         self.assertEqual(bare.status, 3)
-        run = pf.execute([program])
-        if run.status == 127:
-            # Neither a crash nor a silent half: the loader ends it before its first instruction.
-            self.assertEqual(run.stdout, b"")
-            self.assertIn(b"Error relocating " + pf.LIB.encode(), run.stderr)
-        else:
-            # The library may say that it stays out.
-            run.stderr = b"".join(line for line in run.stderr.splitlines(True)
-                                  if not line.startswith(b"pfprof: "))
-            self.assert_same(bare, run)
+        for enabled, lines in (("true", 1), ("false", 0)):
+            run = pf.execute([program], ENABLED=enabled)
+            self.assertEqual((run.status, run.stdout), (bare.status, bare.stdout), run.stderr)
+            said = re.findall(rb"pfprof: the library was built for another libc.*\n", run.stderr)
+            self.assertEqual(len(said), lines)
+            self.assertEqual(run.stderr.replace(b"".join(said), b""), bare.stderr)
+            self.assertEqual(run.summaries(), {})
 
     def test_a_32_bit_program(self):
         program = compiled("thirty-two", "gcc", "-m32")
@@ -198,7 +196,7 @@ class Sanitized(World):
     def test_address_with_its_runtime_last(self):
         """It refuses any library before its own, and says what to do: not ours to change."""
         program = compiled("gcc-address", "gcc", "-fsanitize=address")
-        other = pf.execute([program], profiled=False, preload=[pf.empty_library()])
+        other = pf.execute([program], profiled=False, preload=[pf.build("libempty")])
         self.assertIn(b"ASan runtime does not come first", other.stderr)
         run = pf.execute([program])
         self.assertEqual(run.status, other.status)

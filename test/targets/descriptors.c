@@ -16,9 +16,13 @@
 #include <unistd.h>
 #include <utmp.h>
 
-extern int other_dup2(int, int) __asm__("__dup2");
-extern int other_close(int) __asm__("__close");
-extern FILE *reopen64(const char *, const char *, FILE *) __asm__("freopen64");
+// Weak: not every libc has all of them.
+#define WEAK __attribute__((weak))
+extern int other_dup2(int, int) __asm__("__dup2") WEAK;
+extern int other_close(int) __asm__("__close") WEAK;
+extern FILE *reopen64(const char *, const char *, FILE *) __asm__("freopen64") WEAK;
+extern int close_range(unsigned, unsigned, int) WEAK;
+extern void closefrom(int) WEAK;
 
 static char first[600], second[600];
 
@@ -28,7 +32,7 @@ static int open_at(const char *path, int fd) {
         abort();
     }
     if (made != fd && fd >= 0) {
-        syscall(SYS_dup2, made, fd); // behind our back: the number was free
+        syscall(SYS_dup3, made, fd, 0); // behind our back: the number was free
         syscall(SYS_close, made);
     }
     return fd >= 0 ? fd : made;

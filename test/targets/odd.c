@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // odd nested: handlers three deep inside a printf.  odd stdout: the program puts another stream there.
+// needs: gnu/libc-version.h
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 // Processes: how they multiply, turn into others and end; most of their writes go to descriptor 1.
 //
 //   procs MODE [ARGUMENT]; the modes are in the table at the end.
+//   procs relay [PROGRAM ...]   runs PROGRAM with `relay` and the rest, waits, writes once more
 #include "truth.h"
 #include <errno.h>
 #include <linux/filter.h>
@@ -17,8 +18,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-extern pid_t bare_vfork(void) __asm__("__vfork") __attribute__((returns_twice));
-extern int bare_clone(int (*)(void *), void *, int, void *, ...) __asm__("__clone");
+// Weak: not every libc has them, and then the modes are not asked for.
+extern pid_t bare_vfork(void) __asm__("__vfork") __attribute__((returns_twice, weak));
+extern int bare_clone(int (*)(void *), void *, int, void *, ...) __asm__("__clone")
+    __attribute__((weak));
+extern int execveat(int, const char *, char *const[], char *const[], int) __attribute__((weak));
 extern char **environ;
 
 static const char *argument = "";
@@ -310,6 +314,26 @@ static void do_exec_refused(void) {
     say("after\n", 4);
 }
 
+// Programs of several kinds, each started by the one before.
+static char **runners;
+static void do_relay(void) {
+    say("relay\n", 3);
+    if (runners[0] == NULL) {
+        return;
+    }
+    char *arguments[16] = {runners[0], "relay"};
+    for (int i = 1; i < 14 && runners[i] != NULL; i++) {
+        arguments[i + 1] = runners[i];
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        execv(runners[0], arguments);
+        abort();
+    }
+    reap(child, 0);
+    say("relay again\n", 2);
+}
+
 static void do_tail(void) { say("the new image\n", 4); }
 
 // ends
@@ -434,6 +458,7 @@ static const struct {
     {"exec-empty", do_exec_empty},
     {"exec-fails", do_exec_fails},
     {"exec-refused", do_exec_refused},
+    {"relay", do_relay},
     {"tail", do_tail},
     {"end", do_end},
     {"destructor", do_destructor},
@@ -445,6 +470,7 @@ static const struct {
 
 int main(int argc, char **argv) {
     argument = argc > 2 ? argv[2] : "";
+    runners = argc > 2 ? argv + 2 : &argv[argc];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     must(length > 0);
     truth_open();

@@ -8,7 +8,7 @@
 //                               after the k-th instruction of the very first call
 //   signals jump STEP MOST      a child for each k: siglongjmp out of the k-th instruction of a
 //                               call, then a hundred more calls
-// Single steps need x86-64.
+// Single steps need x86.
 // link: -pthread
 #include "truth.h"
 #include <errno.h>
@@ -72,7 +72,18 @@ static void do_timer(int milliseconds) {
     must(setitimer(ITIMER_REAL, &often, NULL) == 0);
 }
 
-#if defined(__x86_64__)
+// The records are made in each child, because they carry its pid.
+static void records(void) {
+    in_handler = truth_new("write");
+    in_handler_v = truth_new("writev");
+    in_main = truth_new("write");
+}
+
+#if defined(__x86_64__) || defined(__i386__)
+#ifdef __i386__
+#define STEP_ON() __asm__ volatile("pushfl; orl $0x100, (%%esp); popfl" ::: "memory", "cc")
+#define STEP_OFF() __asm__ volatile("pushfl; andl $~0x100, (%%esp); popfl" ::: "memory", "cc")
+#else
 // The trap flag, set and cleared below the red zone.
 #define STEP_ON()                                                                                  \
     __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq;"                 \
@@ -82,6 +93,7 @@ static void do_timer(int milliseconds) {
     __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; andq $~0x100, (%%rsp); popfq;"               \
                      "lea 128(%%rsp), %%rsp" ::                                                    \
                          : "memory", "cc")
+#endif
 
 static void on_every_trap(int number) {
     (void)number;
@@ -95,7 +107,7 @@ static void on_one_trap(int number, siginfo_t *info, void *context) {
     if (trap_number++ == act_at) {
         handler_writes();
         // Done: go on at full speed.
-        ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~0x100l;
+        ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~0x100;
     }
 }
 
@@ -155,13 +167,6 @@ static void do_full(long count) {
     for (int i = 0; i < 300; i++) {
         must(pthread_join(thread[i], NULL) == 0);
     }
-}
-
-// The records are made in each child, because they carry its pid.
-static void records(void) {
-    in_handler = truth_new("write");
-    in_handler_v = truth_new("writev");
-    in_main = truth_new("write");
 }
 
 static void end_child(pid_t child) {
@@ -226,7 +231,7 @@ int main(int argc, char **argv) {
     }
     if (strcmp(mode, "timer") == 0) {
         do_timer((int)first);
-#if defined(__x86_64__)
+#if defined(__x86_64__) || defined(__i386__)
     } else if (strcmp(mode, "step") == 0) {
         do_step((int)first);
     } else if (strcmp(mode, "full") == 0) {

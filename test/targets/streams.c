@@ -4,7 +4,6 @@
 //   streams MODE; the modes are in the table at the end.
 #define _GNU_SOURCE
 #include <locale.h>
-#include <printf.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -15,7 +14,10 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#ifdef __GLIBC__
+#include <printf.h>
 int __printf_chk(int flag, const char *format, ...);
+#endif
 
 static void must(int fine) {
     if (!fine) {
@@ -116,6 +118,7 @@ static void do_wide(void) {
     printf("count %d\n", count);
 }
 
+#ifdef __GLIBC__
 static int print_pair(FILE *stream, const struct printf_info *info, const void *const *arguments) {
     (void)info;
     const int *pair = *(const int *const *)arguments[0];
@@ -146,6 +149,7 @@ static void do_fortified(void) {
     fflush(stdout);
     __printf_chk(1, format, &count); // libc ends the program
 }
+#endif
 
 static void do_big(void) {
     printf("%*d\n", 1 << 20, 1);
@@ -214,8 +218,10 @@ static const struct {
     {"memory", do_memory},
     {"pipes", do_pipes},
     {"wide", do_wide},
+#ifdef __GLIBC__
     {"registered", do_registered},
     {"fortified", do_fortified},
+#endif
     {"big", do_big},
     {"locale", do_locale},
     {"syslog", do_syslog},

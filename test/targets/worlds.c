@@ -3,6 +3,7 @@
 //
 //   worlds MODE [ARGUMENT]; the modes are in the table at the end.
 // link: -ldl
+// needs: gnu/libc-version.h
 #include "truth.h"
 #include <dirent.h>
 #include <dlfcn.h>

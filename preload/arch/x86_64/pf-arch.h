@@ -3,6 +3,7 @@
 //
 // No lock prefix: only the owning thread and the handlers on top of it write here.
 #pragma once
+#include "pf-sys.h"
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -40,6 +41,7 @@ static inline __attribute__((always_inline)) uint64_t pf_next_of(uint64_t *count
 }
 
 #define PF_ARCH_HAS_THUNKS 1
+#define PF_TAIL_NAMED_BYTES 0 // they are in registers
 
 // A va_list (System V ABI, figure 3.34) walked in registers: the caller's own stays as it is.
 struct pf_arguments {
