@@ -330,7 +330,7 @@ PF_EXPORT long syscall(long number, ...) {
         }
         return pf_real_syscall(number, a, b, c, d, e, f);
     }
-    struct pf_entry *entry = pf_enter(PF_CALL_syscall, fd, PF_SITE);
+    struct pf_entry *entry = pf_enter(PF_CALL_syscall, fd, PF_SITE, PF_FRAME);
     if (entry == NULL) {
         return pf_real_syscall(number, a, b, c, d, e, f);
     }
@@ -399,7 +399,7 @@ long pf_tail_enter(unsigned index, void *site, const long *arguments, void *fram
         __atomic_store_n(&reals[index], real, __ATOMIC_RELAXED);
     }
     *ret_real = real;
-    if (pf_enter(tails[index].call, -1, site) == NULL || tails[index].format < 0) {
+    if (pf_enter(tails[index].call, -1, site, frame) == NULL || tails[index].format < 0) {
         return -1;
     }
     unsigned words = most_words((const char *)arguments[tails[index].format]);

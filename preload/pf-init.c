@@ -192,6 +192,7 @@ void pf_become_child(void) {
     thread->busy = false;
     thread->check_pid = false;
     pf_switches_forget();
+    thread->held = NULL;
     if (pf_process.segment != NULL) {
         pf_process.stale = pf_process.segment;
         pf_process.stale_size = pf_process.segment->size;

@@ -113,7 +113,7 @@ static struct pf_slot *attach(void) {
     return slot;
 }
 
-struct pf_entry *pf_enter_slow(enum pf_call call, int fd, void *site) {
+struct pf_entry *pf_enter_slow(enum pf_call call, int fd, void *site, void *frame) {
     struct pf_thread *thread = &pf_thread;
     if (pf_mode != PF_MODE_ON) {
         if (pf_mode == PF_MODE_NEW) {
@@ -128,7 +128,7 @@ struct pf_entry *pf_enter_slow(enum pf_call call, int fd, void *site) {
         return NULL;
     }
     if (thread->inside != 0) {
-        if ((uintptr_t)__builtin_frame_address(0) < thread->inside) {
+        if ((uintptr_t)frame < thread->inside) {
             return NULL; // part of the message that is already counted
         }
         pf_inside_end((void *)thread->inside); // longjmp left that call
@@ -153,6 +153,9 @@ struct pf_entry *pf_enter_slow(enum pf_call call, int fd, void *site) {
         }
     }
     struct pf_slot *slot = thread->slot;
+    if (PF_UNLIKELY(thread->held != NULL) && (uintptr_t)frame >= thread->held_from) {
+        pf_let_go(); // no frame of that call is left
+    }
     if (__atomic_load_n(&slot->control, __ATOMIC_RELAXED) & PF_CTL_CHANGED) {
         pf_control_take(slot);
     }

@@ -36,6 +36,8 @@ struct pf_thread {
     bool switches_tried;    // `switches` was asked for, and this is what came of it
     const volatile uint32_t *switches; // changes whenever this thread is switched in (pf-switch.c)
     uint32_t timed;                    // calls timed since this thread attached
+    FILE *held;          // whose lock we hold over a timed call that had to wait for it
+    uintptr_t held_from; // frame of that call
     struct pf_unwind_state unwind;
 };
 extern __thread struct pf_thread pf_thread __attribute__((tls_model("initial-exec")));
@@ -50,24 +52,24 @@ struct pf_probe {
     uint64_t start_ns;
     uint64_t lock_ns;  // of what follows, waiting for the stream's lock
     uint64_t switches; // before the call, by `switches_by`
+    uintptr_t frame;   // where the caller's ends
     size_t pending;    // bytes in the stream's buffer before the call
     uint8_t switches_by;
     uint8_t level; // that the call itself names
     bool certain;
-    bool locked; // we hold the stream's lock over the call
+    bool locked; // pf_thread.held is ours
 };
 
 // The entry of a site not found at once: attaches the thread, makes the segment, finds the stream,
 // inserts the site.  NULL: the call runs unmeasured.  Has counted the call when it returns an entry.
-struct pf_entry *pf_enter_slow(enum pf_call call, int fd, void *site);
+struct pf_entry *pf_enter_slow(enum pf_call call, int fd, void *site, void *frame);
+
+// Lets go of a lock that was held over a call which cancellation, an exception or longjmp left.
+void pf_let_go(void);
 
 // `stream`: the FILE that the call puts its bytes into, or NULL; `locks`: it takes its lock.
 void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool locks);
 void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed);
-
-// For a call that is left by cancellation or an exception: lets go of the lock.
-void pf_probe_left(struct pf_probe *probe);
-#define PF_PROBE(name) struct pf_probe name __attribute__((cleanup(pf_probe_left)))
 
 // The bytes of a call that was only counted per function.
 void pf_spill_bytes(const struct pf_entry *entry, uint64_t bytes);
@@ -94,7 +96,7 @@ PF_INLINE unsigned pf_home(uint64_t site_and_call, unsigned stream) {
     return (hash + stream) % PF_CACHE_ENTRIES;
 }
 
-PF_INLINE struct pf_entry *pf_enter(enum pf_call call, int fd, void *site) {
+PF_INLINE struct pf_entry *pf_enter(enum pf_call call, int fd, void *site, void *frame) {
     struct pf_slot *slot = pf_thread.slot;
     if (PF_UNLIKELY(slot == NULL) && PF_LIKELY(pf_mode == PF_MODE_OFF)) {
         return NULL;
@@ -109,7 +111,7 @@ PF_INLINE struct pf_entry *pf_enter(enum pf_call call, int fd, void *site) {
             return entry;
         }
     }
-    return pf_enter_slow(call, fd, site);
+    return pf_enter_slow(call, fd, site, frame);
 }
 
 // True when this call is to be timed.

@@ -42,24 +42,33 @@ PF_INLINE bool may_be_locked(const FILE *stream) {
 
 // Waits for the stream's lock as the real call would, only that we look at the clock.  The lock is held
 // over the real call, which takes it once more: let go of in between, it would be another thread's
-// again.  Whatever leaves the call otherwise finds it as it would without us: cancellation and
-// exceptions run pf_probe_left(), and a handler that jumps away leaves libc's own lock behind as well.
+// again.  A call that is left otherwise (cancellation, an exception out of a cookie's writer, longjmp)
+// is noticed at the thread's next call, which the control word sends the slow way, or at its end.  A
+// handler of ours for that would need libgcc's personality, and libgcc_s with it.
 static PF_COLD void wait_for_lock(struct pf_probe *probe) {
+    struct pf_thread *thread = &pf_thread;
+    if (thread->held != NULL) {
+        return; // a writer that prints, inside such a call
+    }
     uint64_t start = pf_now();
     flockfile(probe->stream);
+    thread->held = probe->stream;
+    thread->held_from = probe->frame;
     probe->locked = true;
-    uint64_t waited = pf_now() - start;
+    __atomic_or_fetch(&probe->slot->control, PF_CTL_HELD, __ATOMIC_RELAXED);
+    uint64_t waited = pf_since(start, pf_now());
     probe->lock_ns = waited > pf_clock_cost_ns ? waited - pf_clock_cost_ns : 0;
 }
 
-static PF_COLD void let_go(struct pf_probe *probe) {
-    probe->locked = false;
-    funlockfile(probe->stream);
-}
-
-void pf_probe_left(struct pf_probe *probe) {
-    if (PF_UNLIKELY(probe->locked)) {
-        let_go(probe);
+PF_COLD void pf_let_go(void) {
+    struct pf_thread *thread = &pf_thread;
+    FILE *held = thread->held;
+    thread->held = NULL;
+    if (thread->slot != NULL) {
+        __atomic_and_fetch(&thread->slot->control, ~PF_CTL_HELD, __ATOMIC_RELAXED);
+    }
+    if (held != NULL) {
+        funlockfile(held);
     }
 }
 
@@ -258,7 +267,9 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
     }
     uint64_t now = pf_now();
     bool switched = pf_switches_changed(probe);
-    pf_probe_left(probe);
+    if (PF_UNLIKELY(probe->locked)) {
+        pf_let_go();
+    }
     struct pf_slot *slot = probe->slot;
     slot->in_call_ns = 0;
     uint64_t key = probe->entry->key;

@@ -71,6 +71,7 @@ enum pf_state { PF_STATE_ACTIVE = 1, PF_STATE_ENDED = 2 };
 #define PF_CTL_OFF 1u     // let calls pass unmeasured
 #define PF_CTL_SLOW 2u    // ENABLE_FAST_PATH=false: look every site up out of line
 #define PF_CTL_CHANGED 4u // struct pf_control has changed: take it over
+#define PF_CTL_HELD 8u    // the owner holds a FILE's lock over a call
 
 // A rate of its own for a site, whatever its stream and thread.
 struct pf_override {

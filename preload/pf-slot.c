@@ -93,6 +93,7 @@ void pf_slot_detach(void *argument) {
     slot->attached_ns += pf_since(slot->attach_ns, pf_now());
     slot->attach_ns = 0;
     pf_switches_end();
+    pf_let_go();
     pf_thread.slot = NULL;
     __atomic_store_n(&slot->state, PF_SLOT_FREE, __ATOMIC_RELEASE);
 }

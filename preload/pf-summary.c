@@ -469,7 +469,7 @@ static uint64_t measure_overhead(struct pf_summary *summary, struct pf_slot *pra
     uint64_t begun = pf_now();
     for (unsigned i = 0; i < UNTIMED_ROUNDS; i++) {
         entry->skip = UNTIMED_ROUNDS;
-        struct pf_entry *found = pf_enter(PF_CALL_write, -1, site);
+        struct pf_entry *found = pf_enter(PF_CALL_write, -1, site, NULL);
         pf_due(found);
         pf_add(&found->bytes, i);
     }

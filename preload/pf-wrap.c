@@ -298,7 +298,7 @@ static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, s
 
 // Not timed: everything that most calls do.
 #define BODY(name, ret, call, timed, family, bytes_rule, fd, text)                                 \
-    struct pf_entry *entry = pf_enter(PF_CALL_##name, AT_##fd, PF_SITE);                           \
+    struct pf_entry *entry = pf_enter(PF_CALL_##name, AT_##fd, PF_SITE, PF_FRAME);                 \
     PREPARE_##fd if (PF_UNLIKELY(entry == NULL)) { RUN_##ret(call) RETURN_##ret }                  \
     if (pf_due(entry)) {                                                                           \
         return timed;                                                                              \
@@ -309,7 +309,8 @@ static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, s
 
 // Timed: a function of its own, so that the others save no more registers than they need.
 #define TIMED_BODY(name, ret, call, family, bytes_rule, fd, text)                                  \
-    BEFORE_##bytes_rule WALK_##text PF_PROBE(probe) = {.locked = false};                           \
+    BEFORE_##bytes_rule WALK_##text struct pf_probe probe;                                         \
+    probe.frame = (uintptr_t)PF_FRAME;                                                             \
     pf_begin(&probe, entry, FILE_##fd, LOCKS_##fd);                                                \
     RUN_LAYERED(ret, family, call)                                                                 \
     const uint64_t bytes = BYTES_##bytes_rule;                                                     \
@@ -329,7 +330,7 @@ static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, s
 
 // A call that does not return is counted on the way in, and its clock would never be read again.
 #define NORETURN_BODY(name, family, call)                                                          \
-    pf_enter(PF_CALL_##name, -1, PF_SITE);                                                         \
+    pf_enter(PF_CALL_##name, -1, PF_SITE, PF_FRAME);                                               \
     if (LAYERED_##family) {                                                                        \
         pf_inside_begin(PF_FRAME);                                                                 \
     }                                                                                              \

@@ -7,7 +7,8 @@
 
 #define PF_EXPORT __attribute__((visibility("default")))
 #define PF_SITE __builtin_return_address(0)
-#define PF_FRAME __builtin_frame_address(0)
+// Where the caller's frame ends: what we call in turn lies below, the caller's next calls do not.
+#define PF_FRAME __builtin_dwarf_cfa()
 
 // pf_real_NAME starts as a resolver that finds the next definition, puts it in its own place and
 // calls it: the hot path has no test for NULL.  Where there is none (g_log without GLib), the call

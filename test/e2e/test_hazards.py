@@ -387,7 +387,9 @@ class Stacks(Hazard):
             # Nothing twice: what came out is what was counted.
             self.assertEqual(one["metrics"]["message_count"], run.stdout.count(b"\n"))
             self.assertEqual(run.stdout.count(b"passing\n"), 30000)
-            self.assertEqual(one["process"]["thread_count"], 11024)
+            # A thread whose calls all came while the segment was made is counted in its functions only.
+            missing = 11024 - one["process"]["thread_count"]
+            self.assertIn(missing, range(one["metrics"]["lost_count"]["reentry"] + 1))
 
     def test_ten_thousand_short_threads(self):
         run = pf.execute([pf.build("threads"), "short", "10000", "5"], timeout=120)

@@ -76,6 +76,12 @@ class Why(pf.Case):
         self.assertEqual(found["why"]["flush"]["count"], 0)
         self.assertEqual(found["why"]["lock"]["count"], 0)
 
+    def test_cancelled_after_a_wait(self):
+        bare = pf.execute([pf.build("why"), "cancel"], profiled=False)
+        self.assertEqual(bare.stdout, b"free\n")
+        run = pf.execute([pf.build("why"), "cancel"])
+        self.assert_same(bare, run)
+
     def test_without_perf_events(self):
         # A filter that refuses perf_event_open leaves getrusage, on some of the calls.
         run = pf.execute([pf.build("why"), "pipe"], preload=[pf.build("libnoperf"), pf.LIB])

@@ -6,6 +6,7 @@
 //   why stderr    an unbuffered stderr
 //   why buffer    a buffer of 200 lines, and a writer that spins
 //   why stdio     nothing but formatting
+//   why cancel    a thread is cancelled that had waited for a FILE
 // Leaves the truth in $PF_DIR/why, one `name ns` a line: the time of all calls, of the writer inside
 // them, of one clock read, the median of a call that only formats; and how often it was flushed.
 #define _GNU_SOURCE
@@ -102,6 +103,33 @@ static void do_stderr(void) {
     }
 }
 
+// A thread waits for the lock, gets it, and is cancelled in the writer: says whether the lock is free
+// afterwards, 0 on descriptor 1 when it is.
+static ssize_t wait_in_writer(void *cookie, const char *data, size_t size) {
+    (void)cookie, (void)data;
+    pause();
+    return (ssize_t)size;
+}
+
+static void *print_one(void *file) {
+    fprintf(file, "cancelled\n");
+    return NULL;
+}
+
+static void do_cancel(void) {
+    FILE *file = fopencookie(NULL, "w", (cookie_io_functions_t){.write = wait_in_writer});
+    setvbuf(file, NULL, _IONBF, 0);
+    pthread_t thread;
+    flockfile(file);
+    pthread_create(&thread, NULL, print_one, file);
+    usleep(50000);
+    funlockfile(file);
+    usleep(100000);
+    pthread_cancel(thread);
+    pthread_join(thread, NULL);
+    (void)!write(1, ftrylockfile(file) == 0 ? "free\n" : "held\n", 5);
+}
+
 static int ascending(const void *a, const void *b) {
     return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
@@ -149,11 +177,8 @@ int main(int argc, char **argv) {
     static const struct {
         const char *name;
         void (*run)(void);
-    } modes[] = {{"lock", do_lock},
-                 {"pipe", do_pipe},
-                 {"stderr", do_stderr},
-                 {"buffer", do_buffer},
-                 {"stdio", do_stdio}};
+    } modes[] = {{"lock", do_lock},     {"pipe", do_pipe},   {"stderr", do_stderr},
+                 {"buffer", do_buffer}, {"stdio", do_stdio}, {"cancel", do_cancel}};
     for (unsigned i = 0; argc == 2 && i < sizeof modes / sizeof *modes; i++) {
         if (strcmp(argv[1], modes[i].name) == 0) {
             uint64_t start = now();
