@@ -61,8 +61,10 @@ class Why(pf.Case):
                 shares, found = self.shares(one, "fprintf")
                 # What other programs took from us is "blocked", and no part of this.
                 ours = shares["flush"] / (shares["flush"] + shares["format"])
-                self.assert_near(ours, writing / (writing + formatting), "flush")
                 low, high = found["why"]["flush"]["share_interval"]
+                # Some 50 flushes are timed at the lower rate: its own interval says how near it is.
+                wide = (high - low) / 2 if rate != "1" else 0
+                self.assertLessEqual(abs(ours - writing / (writing + formatting)), POINTS + wide)
                 self.assertLessEqual(low, shares["flush"])
                 self.assertLessEqual(shares["flush"], high)
                 if rate == "1":
@@ -80,7 +82,7 @@ class Why(pf.Case):
         bare = pf.execute([pf.build("why"), "cancel"], profiled=False)
         self.assertEqual(bare.stdout, b"free\n")
         run = pf.execute([pf.build("why"), "cancel"])
-        self.assert_same(bare, run)
+        self.assertEqual((run.status, run.stdout), (bare.status, bare.stdout))
 
     def test_without_perf_events(self):
         # A filter that refuses perf_event_open leaves getrusage, on some of the calls.
