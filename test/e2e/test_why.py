@@ -34,7 +34,7 @@ class Why(pf.Case):
         self.assertLess(writing, 0.5, "the threads hardly met")
         self.assert_near(shares["lock"], 1 - writing, "lock")
         self.assert_near(shares["blocked"], writing, "blocked: the writer sleeps")
-        self.assertGreater(found["why"]["lock"]["count"], 300)
+        self.assertGreater(found["why"]["lock"]["count"], 100)
 
     def test_a_pipe_that_is_read_slowly(self):
         one, _ = self.run_mode("pipe")
@@ -50,26 +50,26 @@ class Why(pf.Case):
         self.assertEqual(found["message_count"], 20000)
 
     def test_a_buffer_that_is_flushed_once_in_200_calls(self):
-        bare = pf.execute([pf.build("why"), "buffer"], profiled=False)
-        truth = self.truth(bare)
-        self.assertIn(truth["flushes"], range(495, 501))
-        writing = truth["flushes"] * 30000  # as long as the writer spins
-        formatting = 100000 * (truth["format"] - truth["clock"])
-        for rate in ("1", "0.1"):
+        for rate in ("1", "0.5"):
             with self.subTest(rate=rate):
-                one, _ = self.run_mode("buffer", rate)
+                one, truth = self.run_mode("buffer", rate)
                 shares, found = self.shares(one, "fprintf")
-                # What other programs took from us is "blocked", and no part of this.
+                causes = found["why"]
+                # A call from which other programs took the processor is "blocked", and no part of
+                # this: as long as the writer spins, and half of all calls take at most.
+                writing = causes["flush"]["count"] * 500000
+                formatting = causes["format"]["count"] * (truth["format"] - truth["clock"])
                 ours = shares["flush"] / (shares["flush"] + shares["format"])
-                low, high = found["why"]["flush"]["share_interval"]
-                # Some 50 flushes are timed at the lower rate: its own interval says how near it is.
-                wide = (high - low) / 2 if rate != "1" else 0
-                self.assertLessEqual(abs(ours - writing / (writing + formatting)), POINTS + wide)
+                self.assert_near(ours, writing / (writing + formatting), "flush")
+                self.assertIn(truth["flushes"], range(95, 101))
+                self.assertLessEqual(causes["flush"]["count"], truth["flushes"])
+                if rate == "1":
+                    self.assertGreaterEqual(causes["flush"]["count"] + causes["blocked"]["count"],
+                                            truth["flushes"])
+                low, high = causes["flush"]["share_interval"]
                 self.assertLessEqual(low, shares["flush"])
                 self.assertLessEqual(shares["flush"], high)
-                if rate == "1":
-                    self.assertEqual(low, high, "every call was timed")
-                    self.assertLessEqual(found["why"]["flush"]["count"], 500)
+                self.assertEqual(low == high, rate == "1")
 
     def test_nothing_but_formatting(self):
         one, _ = self.run_mode("stdio")
