@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes rows.  Internal.
+#pragma once
+#include "pf-snapshot.h"
+
+// All of zeroes; whoever makes one sets every array and text that is not nullable.
+PfFunction *pf_function_new(void);
+PfErrorCount *pf_error_count_new(void);
+PfTemplateCount *pf_template_count_new(void);
+PfCallSite *pf_call_site_new(void);
+PfStream *pf_stream_new(void);
+PfThread *pf_thread_new(void);
+PfLevelCount *pf_level_count_new(void);
+PfEvent *pf_event_new(void);
+PfStack *pf_stack_new(void);
+PfProcess *pf_process_new(void);
+PfRealSite *pf_real_site_new(void);

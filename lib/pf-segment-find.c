@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where segments lie: the folders of this user, and the names in them.
+#include "pf-segment-find.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SUFFIX ".pfseg"
+
+// Both are looked into: the environment of the target need not be ours.
+static GPtrArray *folders(void) {
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    const gchar *runtime = g_getenv("XDG_RUNTIME_DIR");
+    g_autofree gchar *usual = g_strdup_printf("/run/user/%u", (guint)geteuid());
+    if (runtime != NULL && *runtime == '/') {
+        g_ptr_array_add(paths, g_build_filename(runtime, "pfprof", NULL));
+    }
+    if (runtime == NULL || strcmp(runtime, usual) != 0) {
+        g_ptr_array_add(paths, g_build_filename(usual, "pfprof", NULL));
+    }
+    g_ptr_array_add(paths, g_strdup_printf("/dev/shm/pfprof-%u", (guint)geteuid()));
+    return paths;
+}
+
+// As the writer wants it: a real folder, ours, closed to others.  Anybody can make a folder in
+// /dev/shm under the name of ours.
+static gboolean is_ours(const gchar *path) {
+    struct stat status;
+    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
+           (status.st_mode & 077) == 0;
+}
+
+// PID-START.pfseg
+static gboolean parse_name(const gchar *name, guint64 *ret_pid, guint64 *ret_start) {
+    gchar *end;
+    if (!g_ascii_isdigit(*name)) {
+        return FALSE;
+    }
+    *ret_pid = g_ascii_strtoull(name, &end, 10);
+    if (*end != '-' || !g_ascii_isdigit(end[1])) {
+        return FALSE;
+    }
+    *ret_start = g_ascii_strtoull(end + 1, &end, 10);
+    return strcmp(end, SUFFIX) == 0;
+}
+
+typedef struct {
+    guint64 start;
+    gchar *path;
+} found;
+
+static void found_clear(gpointer data) { g_free(((found *)data)->path); }
+
+static gint newest_first(gconstpointer a, gconstpointer b) {
+    guint64 one = ((const found *)a)->start;
+    guint64 other = ((const found *)b)->start;
+    return one < other ? 1 : one > other ? -1 : 0;
+}
+
+// All segments, or those of one pid; newest first.
+static GArray *look(guint64 wanted) {
+    GArray *all = g_array_new(FALSE, FALSE, sizeof(found));
+    g_array_set_clear_func(all, found_clear);
+    g_autoptr(GPtrArray) paths = folders();
+    for (guint i = 0; i < paths->len; i++) {
+        const gchar *folder = g_ptr_array_index(paths, i);
+        GDir *dir = is_ours(folder) ? g_dir_open(folder, 0, NULL) : NULL;
+        const gchar *name;
+        while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+            found entry;
+            guint64 pid;
+            if (parse_name(name, &pid, &entry.start) && (wanted == 0 || pid == wanted)) {
+                entry.path = g_build_filename(folder, name, NULL);
+                g_array_append_val(all, entry);
+            }
+        }
+        g_clear_pointer(&dir, g_dir_close);
+    }
+    g_array_sort(all, newest_first);
+    return all;
+}
+
+gchar *pf_segment_find(guint pid, GError **error) {
+    g_autoptr(GArray) all = look(pid);
+    if (pid != 0 && all->len > 0) {
+        return g_strdup(g_array_index(all, found, 0).path);
+    }
+    g_set_error(error, PF_SEGMENT_ERROR, PF_SEGMENT_ERROR_NOT_FOUND,
+                "process %u is not profiled, or has made no output call yet, or is another user's",
+                pid);
+    return NULL;
+}
+
+/**
+ * pf_snapshot_list_files:
+ *
+ * Lists the segments of this user, of running processes and those that killed ones left behind.
+ *
+ * Returns: (transfer container) (element-type filename): paths, newest first
+ */
+GPtrArray *pf_snapshot_list_files(void) {
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GArray) all = look(0);
+    for (guint i = 0; i < all->len; i++) {
+        g_ptr_array_add(paths, g_strdup(g_array_index(all, found, i).path));
+    }
+    return paths;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows that are made when somebody asks: call stacks, slowest and recent calls.
+#include "pf-rows-private.h"
+#include "pf-snapshot-private.h"
+
+static const gchar *function_of(uint64_t key) {
+    unsigned call = (unsigned)(key >> PF_KEY_CALL_SHIFT) & 0xff;
+    return call < PF_CALL_COUNT ? pf_calls[call].name : "";
+}
+
+static PfModule *module_of(PfSnapshot *self, const pf_model_process *process, uint64_t address) {
+    PfModule *module = pf_model_find_module(self->model, process, address);
+    return module != NULL ? pf_module_ref(module) : NULL;
+}
+
+// --- stacks
+
+static void fill_stack(PfSnapshot *self, const pf_model_process *process, PfStack *row,
+                       const struct pf_stack *from, uint32_t depth) {
+    row->function = function_of(from->key);
+    row->stream = process->stream_of[from->key >> PF_KEY_STREAM_SHIFT];
+    row->depth = depth;
+    row->frames = g_new0(PfFrame, MAX(depth, 1));
+    for (uint32_t i = 0; i < depth; i++) {
+        row->frames[i].address = from->frame[i];
+        row->frames[i].module = module_of(self, process, from->frame[i]);
+    }
+    row->taken = from->taken;
+    row->total_duration_ns = from->taken_ns;
+    row->weight = (double)from->weight / 16;
+}
+
+static void make_stacks_of(PfSnapshot *self, GPtrArray *rows, uint32_t index) {
+    const pf_model_process *process = pf_model_process_at(self->model, index);
+    pf_reader view = pf_reader_view(process->reader);
+    const struct pf_stacks *stacks =
+        pf_reader_take(&view, pf_reader_header(&view)->stacks, sizeof *stacks);
+    for (unsigned chain = 0; stacks != NULL && chain < PF_STACK_CHAINS; chain++) {
+        uint64_t link = stacks->chain[chain];
+        while (link != 0) {
+            uint32_t depth;
+            const struct pf_stack *from = pf_reader_stack(&view, link, &depth);
+            uint32_t *place = from != NULL ? pf_pair_map_at(&self->stack_of, index, link) : NULL;
+            if (place == NULL || *place != PF_PAIR_NEW) {
+                break; // out of the file, or in a circle
+            }
+            PfStack *row = pf_stack_new();
+            fill_stack(self, process, row, from, depth);
+            *place = rows->len;
+            g_ptr_array_add(rows, row);
+            link = from->next;
+        }
+    }
+}
+
+GPtrArray *pf_snapshot_make_stacks(PfSnapshot *self) {
+    GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)pf_stack_unref);
+    pf_pair_map_init(&self->stack_of, 256);
+    for (uint32_t i = 0; i < self->model->processes->len; i++) {
+        make_stacks_of(self, rows, i);
+    }
+    return rows;
+}
+
+// --- events
+
+static PfEvent *event_row(PfSnapshot *self, const pf_model_event *event) {
+    const pf_model_thread *thread = pf_model_thread_at(self->model, event->thread);
+    const pf_model_process *process = pf_model_process_at(self->model, thread->process);
+    PfEvent *row = pf_event_new();
+    row->function = function_of(event->key);
+    row->address = event->key & PF_KEY_SITE_MASK;
+    row->module = module_of(self, process, row->address);
+    row->unix_ns = event->unix_ns;
+    row->duration_ns = event->duration_ns;
+    row->lock_ns = event->lock_ns;
+    row->bytes = event->bytes;
+    row->error_number = event->error;
+    row->reason = (PfReason)event->reason;
+    row->level = event->level;
+    row->stream = event->stream;
+    row->stream_name =
+        g_strdup(event->stream < self->model->streams->len
+                     ? g_array_index(self->model->streams, pf_model_stream, event->stream).name
+                     : "");
+    row->pid = process->facts->pid;
+    row->tid = thread->tid;
+    row->thread_name = g_strdup(thread->name);
+    uint32_t stack = event->stack != 0
+                         ? pf_pair_map_get(&self->stack_of, thread->process, event->stack)
+                         : PF_PAIR_NEW;
+    row->stack = stack != PF_PAIR_NEW ? (gint)stack : -1;
+    return row;
+}
+
+GPtrArray *pf_snapshot_make_slowest(PfSnapshot *self) {
+    GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)pf_event_unref);
+    for (guint i = 0; i < self->model->slowest->len; i++) {
+        g_ptr_array_add(rows,
+                        event_row(self, &g_array_index(self->model->slowest, pf_model_event, i)));
+    }
+    return rows;
+}
+
+static void add_ring(PfSnapshot *self, GArray *events, uint32_t index) {
+    const pf_model_thread *thread = pf_model_thread_at(self->model, index);
+    const pf_model_process *process = pf_model_process_at(self->model, thread->process);
+    pf_reader view = pf_reader_view(process->reader);
+    const struct pf_slot *slot = pf_reader_at(&view, thread->slot, sizeof *slot);
+    uint64_t size = 0;
+    const struct pf_ring *ring = slot != NULL ? pf_reader_ring(&view, slot->ring, &size) : NULL;
+    for (uint64_t i = 0; ring != NULL && i < size; i++) {
+        pf_model_event event;
+        if (pf_model_read_event(process, &ring->event[i], index, &event) &&
+            event.unix_ns >= process->from_unix_ns) {
+            g_array_append_val(events, event);
+        }
+    }
+}
+
+static gint earlier_first(gconstpointer a, gconstpointer b) {
+    const pf_model_event *one = a;
+    const pf_model_event *other = b;
+    return one->unix_ns < other->unix_ns ? -1 : one->unix_ns > other->unix_ns ? 1 : 0;
+}
+
+GPtrArray *pf_snapshot_make_recent(PfSnapshot *self) {
+    GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)pf_event_unref);
+    if ((self->flags & PF_SNAPSHOT_RECENT) == 0) {
+        return rows;
+    }
+    GArray *events = g_array_new(FALSE, FALSE, sizeof(pf_model_event));
+    for (uint32_t i = 0; i < self->model->threads->len; i++) {
+        add_ring(self, events, i);
+    }
+    g_array_sort(events, earlier_first);
+    for (guint i = 0; i < events->len; i++) {
+        g_ptr_array_add(rows, event_row(self, &g_array_index(events, pf_model_event, i)));
+    }
+    g_array_unref(events);
+    return rows;
+}

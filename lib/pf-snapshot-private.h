@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of PfSnapshot share.  Internal.
+#pragma once
+#include "pf-snapshot.h"
+#include "pf-tables.h"
+
+struct _PfSnapshot {
+    GObject parent_instance;
+    pf_model *model;
+    pf_tables tables;
+    PfSnapshotFlags flags;
+    GPtrArray *processes;
+    guint thread_count;
+    guint64 overhead_ns;
+    // Made when somebody asks.
+    GMutex lock;
+    GPtrArray *slowest;
+    GPtrArray *recent;
+    GPtrArray *stacks;
+    pf_pair_map stack_of; // process, link -> index into stacks
+};
+
+PfSnapshot *pf_snapshot_new_from_model(pf_model *model, PfSnapshotFlags flags); // takes the model
+
+// pf-snapshot-events.c, under the lock
+GPtrArray *pf_snapshot_make_stacks(PfSnapshot *self);
+GPtrArray *pf_snapshot_make_slowest(PfSnapshot *self);
+GPtrArray *pf_snapshot_make_recent(PfSnapshot *self);

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables of a snapshot, derived from a model in one pass over its cells.  Internal.
+#pragma once
+#include "pf-group.h"
+
+typedef struct {
+    PfStats messages;
+    PfStats flushes;
+    PfCoverage coverage;
+    GPtrArray *functions;
+    GPtrArray *call_sites;
+    GPtrArray *streams;
+    GPtrArray *threads;
+    GPtrArray *levels;
+    GPtrArray *templates;
+    GPtrArray *errors;
+} pf_tables;
+
+void pf_tables_make(pf_tables *ret_tables, const pf_model *model);
+void pf_tables_clear(pf_tables *self);
+
+// --- between pf-tables.c (the pass) and pf-tables-rows.c (the rows)
+
+// Timed calls, and the calls that they stand for.
+typedef struct {
+    uint64_t sampled;
+    double calls;
+} pf_tally;
+
+typedef struct {
+    uint32_t template;
+    pf_tally tally;
+} pf_site_template;
+
+typedef struct {
+    pf_group group;
+    GArray *streams;   // guint; NULL: none
+    GArray *templates; // pf_site_template; NULL: none
+    uint32_t thread_count;
+    uint32_t last_thread; // + 1
+} pf_site_sums;
+
+typedef struct {
+    pf_group messages;
+    pf_group flushes;
+    double flush_ns;       // time of flushes, with those in the middle of a message
+    double buffered_bytes; // that went into stdio's buffer
+    double tiny_writes;
+} pf_stream_sums;
+
+typedef struct {
+    pf_group messages;
+    pf_group flushes;
+} pf_thread_sums;
+
+typedef struct {
+    const gchar *text; // in the model's strings
+    uint64_t hash;
+    gboolean is_format;
+    pf_tally tally;
+} pf_template_sums;
+
+typedef struct {
+    const pf_model *model;
+    double rate;
+    pf_octave_pool pool;
+    pf_site_sums *sites;
+    pf_stream_sums *streams;
+    pf_thread_sums *threads;
+    pf_group *functions; // by call
+    pf_group messages;
+    pf_group flushes;
+    GArray *templates; // pf_template_sums
+    pf_pair_map template_of;
+    pf_tally levels[PF_LEVEL_COUNT];
+    PfCoverage coverage;
+} pf_sums;
+
+void pf_tables_rows(pf_tables *tables, pf_sums *sums);
+
+// Does the call's family put its bytes into a FILE's buffer?
+gboolean pf_is_buffered(unsigned call);
