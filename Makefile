@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 # A new or deleted file changes its folder's date, and the lists of tests are made at setup.
 FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib)
 
-.PHONY: all lib library tests run check conform check-sanitize bench bench-peers bench-lib install \
+.PHONY: all lib library tests run check conform check-sanitize bench bench-peers bench-lib bench-snapshot install \
     install-library docs format clean help bootstrap
 .DEFAULT_GOAL := lib
 
@@ -78,6 +78,10 @@ bench bench-peers: lib
 bench-lib: tests
 	@$(BUILD)/test/lib/bench-lib $(ARGS)
 
+# What a snapshot of 1,000 sites and 256 threads costs; ARGS= is the number of sites of each thread.
+bench-snapshot: tests
+	@$(BUILD)/test/lib/bench-snapshot $(ARGS)
+
 install: lib
 	@install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libpfprof.so
 	@echo "installed $(DESTDIR)$(PREFIX)/lib/libpfprof.so"
@@ -109,6 +113,7 @@ help:
 	@echo 'make bench                    what the library costs; ARGS= goes to test/bench/run.py'
 	@echo 'make bench-peers              the same work under the other tools that are installed'
 	@echo 'make bench-lib                what a message recorded through libpf-profiling-1 costs'
+	@echo 'make bench-snapshot           what reading a segment of 1,000 sites and 256 threads costs'
 	@echo 'make install DESTDIR= PREFIX= copy the library to PREFIX/lib'
 	@echo 'make install-library          libpfprof.so and libpf-profiling-1 with headers, by meson'
 	@echo 'make docs                     write docs/calls.md and docs/environment.md from the tables'
