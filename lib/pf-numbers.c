@@ -32,8 +32,13 @@ static void read_reasons(pf_numbers *n, const struct pf_detail *now,
         n->reason[i].sumsq = wide_less(now->why[i].sumsq_ns2, before->why[i].sumsq_ns2);
     }
     n->reasons_unknown = sane(now->why_skipped, before->why_skipped);
+    // Only some of the timed calls had their text looked at: these stand for all of them.
+    uint64_t looked = sane(now->level_text, before->level_text);
+    uint64_t timed =
+        sane(now->timed.count, before->timed.count) + sane(now->certain, before->certain);
+    double stands_for = looked != 0 ? (double)timed / (double)looked : 1;
     for (unsigned i = 0; i < PF_LEVEL_COUNT; i++) {
-        n->levels[i] = sane(now->level[i], before->level[i]);
+        n->levels[i] = (uint64_t)((double)sane(now->level[i], before->level[i]) * stands_for + 0.5);
     }
     for (unsigned i = 0; i < PF_SIZE_CLASSES; i++) {
         n->sizes[i] = sane(now->sizes[i], before->sizes[i]);
