@@ -56,6 +56,48 @@ class Sites(pf.Case):
         (site,) = run.only()["call_sites"]
         self.assertEqual(site["levels"], {"info": 1000})
 
+    def test_templates(self):
+        run = pf.execute([pf.build("callers")])
+        (site,) = run.only()["call_sites"]
+        found = {t["format"]: t["message_count"] for t in site["templates"]}
+        self.assertEqual(set(found), {f"[INFO] {name} %d\n" for name in ("order", "stock", "audit")})
+        self.assertAlmostEqual(sum(found.values()), 1000, delta=2)
+
+    def test_text_is_not_stored_unless_asked_for(self):
+        script = "i=0; while [ $i -lt 50 ]; do echo order $i of Miss Marple; i=$((i+1)); done"
+        for capture in ("false", "true"):
+            with self.subTest(capture=capture):
+                run = pf.execute([pf.need("dash"), "-c", script], CAPTURE_TEXT=capture,
+                                 KEEP_SEGMENT="true")
+                (segment,) = run.segments()
+                with open(segment, "rb") as file:
+                    # The command line is no message.
+                    stored = file.read().replace(script[:200].encode(), b"")
+                self.assertEqual(b"of Miss Marple\n" in stored, capture == "true")
+                (site,) = [s for s in run.only()["call_sites"] if s["message_count"] == 50]
+                (template,) = site["templates"]  # the numbers are masked
+                self.assertEqual(template["message_count"], 50)
+
+    def test_a_thread_that_is_stuck(self):
+        script = ("import os, threading, time\n"
+                  "r, w = os.pipe()\n"
+                  "t = threading.Thread(target=lambda: os.write(w, b'x' * 100000), daemon=True)\n"
+                  "t.start(); time.sleep(0.2); os.write(1, b'bye'); os._exit(0)\n")
+        run = pf.execute([pf.need("python3"), "-c", script])
+        one = run.only()
+        stuck = [t["in_call"] for t in one["threads"] if t["in_call"] is not None]
+        self.assertEqual([s["function"] for s in stuck], ["write"])
+        self.assertLess(stuck[0]["since"], one["metrics"]["start_time"] +
+                        one["metrics"]["uptime_seconds"] - 0.1)
+
+    def test_flushes_of_a_stream(self):
+        script = ("import os\n"
+                  "f = open('log', 'wb', buffering=0)\n"
+                  "for i in range(7): f.write(b'line'); os.fsync(f.fileno())\n")
+        run = pf.execute([pf.need("python3"), "-c", script])
+        (log,) = [s for s in run.only()["streams"] if (s["path"] or "").endswith("/log")]
+        self.assertEqual((log["message_count"], log["fsync_count"]), (7, 7))
+
     def test_a_closed_plugin_keeps_its_name(self):
         run = pf.execute([pf.build("worlds"), "dlclose", pf.build("libplugin")])
         modules = {s.get("module") for s in self.check(run.only())["call_sites"]}
