@@ -19,6 +19,14 @@
 #define PF_INLINE static inline __attribute__((always_inline))
 #define PF_COLD __attribute__((noinline, cold))
 
+// A return address in 48 bits.  On x86 user addresses have no more; elsewhere a signature or a tag may
+// be on top.
+#if defined(__x86_64__) || defined(__i386__)
+#define PF_SITE_BITS(site) ((uint64_t)(uintptr_t)(site))
+#else
+#define PF_SITE_BITS(site) ((uint64_t)(uintptr_t)(site)&0xffffffffffffull)
+#endif
+
 #ifndef PF_ARCH_HAS_ADD_SHARED
 // For counters that threads share.
 PF_INLINE void pf_add_shared(uint64_t *counter, uint64_t value) {

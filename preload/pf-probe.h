@@ -86,32 +86,41 @@ void pf_failed(struct pf_entry *entry);
 bool pf_is_early(void);
 
 PF_INLINE uint64_t pf_key(enum pf_call call, unsigned stream, void *site) {
-    return ((uint64_t)(uintptr_t)site & PF_KEY_SITE_MASK) | (uint64_t)call << PF_KEY_CALL_SHIFT |
+    return PF_SITE_BITS(site) | (uint64_t)call << PF_KEY_CALL_SHIFT |
            (uint64_t)stream << PF_KEY_STREAM_SHIFT;
 }
 
-// Where a site is looked for first.  The stream comes in last, because it is known last.
-PF_INLINE unsigned pf_home(uint64_t site_and_call, unsigned stream) {
-    unsigned hash = (unsigned)((site_and_call * PF_KEY_MULTIPLIER) >> (64 - PF_CACHE_BITS));
-    return (hash + stream) % PF_CACHE_ENTRIES;
+// Where a site is looked for first.  Call instructions lie close together, so their low bits differ; the
+// stream comes in last, because it is known last.
+PF_INLINE unsigned pf_home(uint64_t site, unsigned stream) {
+    return ((unsigned)site + (unsigned)(site >> PF_CACHE_BITS) + stream) % PF_CACHE_ENTRIES;
+}
+
+// The entry of a call that most calls are: this thread has been here before.  NULL otherwise.
+PF_INLINE struct pf_entry *pf_enter_quick(enum pf_call call, int fd, void *site) {
+    struct pf_slot *slot = pf_thread.slot;
+    if (PF_UNLIKELY(slot == NULL)) {
+        return NULL;
+    }
+    unsigned stream = pf_stream_at(fd);
+    uint64_t key = pf_key(call, stream, site);
+    struct pf_entry *entry = &slot->cache[pf_home(PF_SITE_BITS(site), stream)];
+    // One register to keep over the real call, not the parts that it was made of.
+    __asm__("" : "+r"(entry));
+    if (PF_UNLIKELY(entry->key != key) ||
+        PF_UNLIKELY(__atomic_load_n(&slot->control, __ATOMIC_RELAXED) != 0)) {
+        return NULL;
+    }
+    pf_add(&entry->calls, 1);
+    return entry;
 }
 
 PF_INLINE struct pf_entry *pf_enter(enum pf_call call, int fd, void *site, void *frame) {
-    struct pf_slot *slot = pf_thread.slot;
-    if (PF_UNLIKELY(slot == NULL) && PF_LIKELY(pf_mode == PF_MODE_OFF)) {
-        return NULL;
+    struct pf_entry *entry = pf_enter_quick(call, fd, site);
+    if (PF_UNLIKELY(entry == NULL) && pf_mode != PF_MODE_OFF) {
+        return pf_enter_slow(call, fd, site, frame);
     }
-    if (PF_LIKELY(slot != NULL)) {
-        unsigned stream = pf_stream_at(fd);
-        uint64_t key = pf_key(call, stream, site);
-        struct pf_entry *entry = &slot->cache[pf_home(pf_key(call, 0, site), stream)];
-        if (PF_LIKELY(entry->key == key) &&
-            PF_LIKELY(__atomic_load_n(&slot->control, __ATOMIC_RELAXED) == 0)) {
-            pf_add(&entry->calls, 1);
-            return entry;
-        }
-    }
-    return pf_enter_slow(call, fd, site, frame);
+    return entry;
 }
 
 // True when this call is to be timed.

@@ -69,8 +69,7 @@ static struct pf_entry *find_in_more(struct pf_slot *slot, uint64_t key) {
 }
 
 struct pf_entry *pf_site_find(struct pf_slot *slot, uint64_t key) {
-    unsigned stream = (unsigned)(key >> PF_KEY_STREAM_SHIFT);
-    unsigned home = pf_home(key - ((uint64_t)stream << PF_KEY_STREAM_SHIFT), stream);
+    unsigned home = pf_home(key & PF_KEY_SITE_MASK, (unsigned)(key >> PF_KEY_STREAM_SHIFT));
     struct pf_entry *entry = NULL;
     for (unsigned i = 0; i < CACHE_PROBES && entry == NULL; i++) {
         struct pf_entry *candidate = &slot->cache[(home + i) % PF_CACHE_ENTRIES];

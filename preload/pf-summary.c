@@ -456,8 +456,7 @@ static uint64_t measure_overhead(struct pf_summary *summary, struct pf_slot *pra
     }
     void *site = (void *)(uintptr_t)1;
     uint64_t key = pf_key(PF_CALL_write, PF_STREAM_NONE, site);
-    struct pf_entry *entry =
-        &practice->cache[pf_home(pf_key(PF_CALL_write, 0, site), PF_STREAM_NONE)];
+    struct pf_entry *entry = &practice->cache[pf_home((uintptr_t)site, PF_STREAM_NONE)];
     entry->key = key;
     entry->detail = (uint32_t)pf_units(summary->segment, detail);
     practice->arena = slot->arena;

@@ -296,16 +296,30 @@ static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, s
     }                                                                                              \
     RUN_##ret(call) if (LAYERED_##family) { pf_inside_end(PF_FRAME); }
 
-// Not timed: everything that most calls do.
+// What all calls do that are not timed.
+#define UNTIMED(ret, call, family, bytes_rule, account)                                            \
+    BEFORE_##bytes_rule RUN_LAYERED(ret, family, call)                                             \
+        account(entry, BYTES_##bytes_rule, FAILED_##bytes_rule);                                   \
+    RETURN_##ret
+
+// Variadic rows, and the first calls of the others.
 #define BODY(name, ret, call, timed, family, bytes_rule, fd, text)                                 \
     struct pf_entry *entry = pf_enter(PF_CALL_##name, AT_##fd, PF_SITE, PF_FRAME);                 \
     PREPARE_##fd if (PF_UNLIKELY(entry == NULL)) { RUN_##ret(call) RETURN_##ret }                  \
     if (pf_due(entry)) {                                                                           \
         return timed;                                                                              \
     }                                                                                              \
-    BEFORE_##bytes_rule RUN_LAYERED(ret, family, call)                                             \
-        pf_account(entry, BYTES_##bytes_rule, FAILED_##bytes_rule);                                \
-    RETURN_##ret
+    UNTIMED(ret, call, family, bytes_rule, pf_account)
+
+// Most calls: nothing but the entry has to be kept over the real call, because all else is left to
+// functions that this one ends in.
+#define QUICK_BODY(name, ret, call, timed, slow, family, bytes_rule, fd)                           \
+    struct pf_entry *entry = pf_enter_quick(PF_CALL_##name, AT_##fd, PF_SITE);                     \
+    if (PF_UNLIKELY(entry == NULL)) {                                                              \
+        return slow;                                                                               \
+    }                                                                                              \
+    PREPARE_##fd if (pf_due(entry)) { return timed; }                                              \
+    UNTIMED(ret, call, family, bytes_rule, pf_account_entry)
 
 // Timed: a function of its own, so that the others save no more registers than they need.
 #define TIMED_BODY(name, ret, call, family, bytes_rule, fd, text)                                  \
@@ -361,9 +375,13 @@ typedef void noreturn;
     static __attribute__((noinline)) ret timed_##name(WITH_ENTRY params) {                         \
         TIMED_BODY(name, ret, pf_real_##name args, family, bytes, fd, text)                        \
     }                                                                                              \
-    static __attribute__((noinline))                                                               \
-    ret on_##name params{BODY(name, ret, pf_real_##name args, timed_##name(ENTRY_AND args),        \
-                              family, bytes, fd, text)} PF_EXPORT ret name params {                \
+    static PF_COLD ret first_##name params {                                                       \
+        BODY(name, ret, pf_real_##name args, timed_##name(ENTRY_AND args), family, bytes, fd,      \
+             text)                                                                                 \
+    }                                                                                              \
+    static __attribute__((noinline)) ret on_##name params{                                         \
+        QUICK_BODY(name, ret, pf_real_##name args, timed_##name(ENTRY_AND args),                   \
+                   first_##name args, family, bytes, fd)} PF_EXPORT ret name params {              \
         if (PF_IS_OFF()) {                                                                         \
             return pf_real_##name args;                                                            \
         }                                                                                          \

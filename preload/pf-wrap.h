@@ -55,7 +55,15 @@ extern uint32_t pf_closed_modules __attribute__((visibility("hidden")));
 // Resolvers of pf-wrap.c's and pf-descriptors.c's own signal-safe rows.
 void pf_resolve_descriptors(void);
 
-// Counts what a call that returned did; `entry` may be a stand-in.
+// Counts what a call that returned did.
+PF_INLINE void pf_account_entry(struct pf_entry *entry, uint64_t bytes, bool failed) {
+    pf_add(&entry->bytes, bytes);
+    if (PF_UNLIKELY(failed)) {
+        pf_failed(entry);
+    }
+}
+
+// The same where `entry` may be a stand-in.
 PF_INLINE void pf_account(struct pf_entry *entry, uint64_t bytes, bool failed) {
     if (PF_LIKELY(entry->key != 0)) {
         pf_add(&entry->bytes, bytes);
