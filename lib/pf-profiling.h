@@ -22,4 +22,5 @@
 #include "pf-session.h"
 #include "pf-snapshot.h"
 #include "pf-symbolizer.h"
+#include "pf-target.h"
 #include "pf-version.h"
