@@ -4,6 +4,7 @@
 // Thread-safety: any thread may call any function here unless its comment says otherwise.  Nothing may
 // be called from a signal handler.  The library never writes anything but where it is asked to.
 #pragma once
+#include "pf-calls.h"
 #include "pf-cli.h"
 #include "pf-component.h"
 #include "pf-config.h"
@@ -19,6 +20,7 @@
 #include "pf-processor.h"
 #include "pf-register.h"
 #include "pf-rows.h"
+#include "pf-salvage.h"
 #include "pf-session.h"
 #include "pf-snapshot.h"
 #include "pf-symbolizer.h"

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #define SUFFIX ".pfseg"
-#define SESSION_PREFIX "run-" // folders of `pfprof run`
 
 // Both are looked into: the environment of the target need not be ours.
 static GPtrArray *folders(void) {
@@ -31,6 +30,16 @@ static gboolean is_ours(const gchar *path) {
     struct stat status;
     return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
            (status.st_mode & 077) == 0;
+}
+
+GPtrArray *pf_segment_folders(void) {
+    GPtrArray *all = folders();
+    for (guint i = all->len; i-- > 0;) {
+        if (!is_ours(g_ptr_array_index(all, i))) {
+            g_ptr_array_remove_index(all, i);
+        }
+    }
+    return all;
 }
 
 // PID-START.pfseg
@@ -70,7 +79,7 @@ static void look_into(GArray *all, const gchar *folder, guint64 wanted, gboolean
         if (parse_name(name, &pid, &entry.start) && (wanted == 0 || pid == wanted)) {
             entry.path = g_build_filename(folder, name, NULL);
             g_array_append_val(all, entry);
-        } else if (sessions_too && g_str_has_prefix(name, SESSION_PREFIX)) {
+        } else if (sessions_too && g_str_has_prefix(name, PF_SESSION_PREFIX)) {
             g_autofree gchar *session = g_build_filename(folder, name, NULL);
             look_into(all, session, wanted, FALSE);
         }

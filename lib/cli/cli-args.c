@@ -136,7 +136,8 @@ static gboolean parse_all(cli_args *args, const gchar *const *arguments) {
         return TRUE;
     }
     if (args->operand_count < command->least) {
-        cli_warn("%s is missing; see `pfprof %s --help`", command->operands, command->name);
+        cli_warn("something is missing: pfprof %s %s; see `pfprof %s --help`", command->name,
+                 command->operands, command->name);
         return FALSE;
     }
     if (args->operand_count > command->most) {

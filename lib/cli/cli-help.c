@@ -6,7 +6,7 @@
 #define WIDTH 80u
 
 // Words of `text` in lines of WIDTH columns, `indent` spaces before each but the first.
-static void put_wrapped(GString *out, const gchar *text, guint column, guint indent) {
+void cli_put_wrapped(GString *out, const gchar *text, guint column, guint indent) {
     g_auto(GStrv) words = g_strsplit(text, " ", -1);
     for (guint i = 0; words[i] != NULL; i++) {
         guint length = pf_human_columns(words[i]);
@@ -31,14 +31,14 @@ static void put_row(GString *out, const gchar *left, const gchar *right, guint c
         used = 0;
     }
     g_string_append_printf(out, "%*s", (int)(column - used), "");
-    put_wrapped(out, right, column, column);
+    cli_put_wrapped(out, right, column, column);
 }
 
 static void put_paragraphs(GString *out, const gchar *text) {
     g_auto(GStrv) paragraphs = g_strsplit(text, "\n\n", -1);
     for (guint i = 0; paragraphs[i] != NULL; i++) {
         g_string_append_c(out, '\n');
-        put_wrapped(out, paragraphs[i], 0, 0);
+        cli_put_wrapped(out, paragraphs[i], 0, 0);
     }
 }
 
@@ -54,7 +54,7 @@ static gchar *option_words(const cli_option *option) {
 void cli_put_command_help(const cli_command *command, GString *text) {
     g_string_append_printf(text, "usage: pfprof %s [options]%s%s\n\n", command->name,
                            *command->operands != 0 ? " " : "", command->operands);
-    put_wrapped(text, command->summary, 0, 0);
+    cli_put_wrapped(text, command->summary, 0, 0);
     g_string_append_c(text, '\n');
     for (const cli_option *option = command->options; option->name != NULL; option++) {
         g_autofree gchar *words = option_words(option);
@@ -69,7 +69,7 @@ void cli_put_command_help(const cli_command *command, GString *text) {
             g_string_append_printf(text, "  %s\n", parts[0]);
             if (parts[1] != NULL) {
                 g_string_append(text, "      ");
-                put_wrapped(text, parts[1], 6, 6);
+                cli_put_wrapped(text, parts[1], 6, 6);
             }
         }
     }

@@ -69,6 +69,11 @@ guint cli_width(int fd) {
     return given == 0 ? 80 : MAX((guint)given, 40);
 }
 
+guint cli_row_width(int fd, guint least) {
+    gboolean is_cut = isatty(fd) || g_getenv("COLUMNS") != NULL;
+    return is_cut ? MAX(cli_width(fd), least) : G_MAXUINT / 2;
+}
+
 // --- JSON
 
 cli_json *cli_json_begin(void) {

@@ -31,8 +31,7 @@ static gchar *proc_path(guint pid, const gchar *file) {
     return g_strdup_printf("/proc/%u/%s", pid, file);
 }
 
-// The value of a variable in the environment that a process was started with.
-static gchar *started_with(guint pid, const gchar *variable) {
+gchar *cli_started_with(guint pid, const gchar *variable) {
     g_autofree gchar *path = proc_path(pid, "environ");
     g_autofree gchar *all = NULL;
     gsize size = 0;
@@ -49,7 +48,7 @@ static gchar *started_with(guint pid, const gchar *variable) {
 }
 
 static gboolean is_said(guint pid, const gchar *setting, gboolean wanted) {
-    g_autofree gchar *value = started_with(pid, pf_profiling_config_get_variable(setting));
+    g_autofree gchar *value = cli_started_with(pid, pf_profiling_config_get_variable(setting));
     if (value == NULL) {
         return FALSE;
     }
@@ -78,7 +77,13 @@ gchar *cli_why_not_profiled(guint pid) {
                                pid, owner != NULL ? owner->pw_name : "another user");
     }
     gboolean known;
-    if (!has_library(pid, &known) && known) {
+    gboolean has = has_library(pid, &known);
+    if (!known) {
+        return g_strdup_printf("process %u has no segment, and cannot be looked into (a kernel thread, "
+                               "or protected)",
+                               pid);
+    }
+    if (!has) {
         return g_strdup_printf("process %u does not run under pfprof; start it by `pfprof run -- "
                                "COMMAND`",
                                pid);
@@ -105,6 +110,25 @@ static gboolean is_pid(const gchar *operand, guint *ret_pid) {
     return *ret_pid != 0 && !g_file_test(operand, G_FILE_TEST_EXISTS);
 }
 
+// Says why there is no segment of a process, or what is wrong with it.
+static void say_why(guint pid, const GError *error) {
+    if (g_error_matches(error, PF_SEGMENT_ERROR, PF_SEGMENT_ERROR_NOT_FOUND)) {
+        g_autofree gchar *why = cli_why_not_profiled(pid);
+        cli_fail("%s", why);
+    } else {
+        cli_fail_error(error);
+    }
+}
+
+PfTarget *cli_open_target(guint pid) {
+    g_autoptr(GError) error = NULL;
+    PfTarget *target = pf_target_new_from_pid(pid, &error);
+    if (target == NULL) {
+        say_why(pid, error);
+    }
+    return target;
+}
+
 PfSession *cli_open(const gchar *operand) {
     g_autoptr(GError) error = NULL;
     guint pid;
@@ -120,11 +144,6 @@ PfSession *cli_open(const gchar *operand) {
     if (path != NULL && pf_session_add_file(session, path, &error)) {
         return g_steal_pointer(&session);
     }
-    if (g_error_matches(error, PF_SEGMENT_ERROR, PF_SEGMENT_ERROR_NOT_FOUND)) {
-        g_autofree gchar *why = cli_why_not_profiled(pid);
-        cli_fail("%s", why);
-    } else {
-        cli_fail_error(error);
-    }
+    say_why(pid, error);
     return NULL;
 }

@@ -72,6 +72,8 @@ gboolean cli_has(const cli_args *args, const gchar *option);
 // A number from 1 up to `most`; 0 when it is none.
 guint64 cli_parse_number(const gchar *text, guint64 most);
 
+// Words of `text` in lines of 80 columns, from `column` on; `indent` spaces before further lines.
+void cli_put_wrapped(GString *out, const gchar *text, guint column, guint indent);
 void cli_put_help(GString *text);
 void cli_put_command_help(const cli_command *command, GString *text);
 void cli_put_man(const cli_command *command, GString *text); // NULL: pfprof itself; scdoc source
@@ -91,6 +93,9 @@ gint cli_print(const gchar *text);
 
 gboolean cli_colour(const cli_args *args, int fd);
 guint cli_width(int fd); // columns of the terminal, at least 40; 80 when there is none
+
+// The same for rows that end with a text of any length: what goes through a pipe is not cut.
+guint cli_row_width(int fd, guint least);
 
 // Says on the terminal what takes so long, once it has taken a second.
 typedef struct cli_progress cli_progress;
@@ -113,6 +118,10 @@ void cli_json_close(cli_json *self, gchar bracket);
 
 // Why a process has no segment: one line, to be freed.
 gchar *cli_why_not_profiled(guint pid);
+// The value of a variable in the environment that a process was started with; to be freed, or NULL.
+gchar *cli_started_with(guint pid, const gchar *variable);
+// A running process, to be told something.  NULL: everything has been said.
+PfTarget *cli_open_target(guint pid);
 // libpfprof.so beside this program, in its lib folder or in the build folder; to be freed, or NULL.
 gchar *cli_find_library(void);
 // A session of what an operand names: a pid or a file.  NULL: everything has been said.

@@ -112,7 +112,7 @@ static gint run(cli_args *args) {
     }
     g_autoptr(GString) out = g_string_new(NULL);
     gboolean colour = cli_colour(args, STDOUT_FILENO);
-    guint width = MAX(cli_width(STDOUT_FILENO), 71);
+    guint width = cli_row_width(STDOUT_FILENO, 71);
     g_string_append_printf(out, "%s    pid  state  messages      /s     cost of wall  command%s\n",
                            colour ? "\033[1m" : "", colour ? "\033[0m" : "");
     for (guint i = 0; i < snapshots->len; i++) {

@@ -7,12 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern const cli_command command_run, command_show, command_list;
+extern const cli_command command_run, command_show, command_list, command_ctl, command_config,
+    command_doctor, command_salvage, command_completion;
 
 const cli_command *const cli_commands[] = {
-    &command_run,
-    &command_show,
-    &command_list,
+    &command_run,    &command_show,   &command_list,    &command_ctl,
+    &command_config, &command_doctor, &command_salvage, &command_completion,
     NULL,
 };
 
@@ -89,6 +89,17 @@ static gint help_on(const gchar *name) {
     return cli_print(text->str);
 }
 
+// The source of a man page, for scdoc; not for people.
+static gint print_man(const gchar *name) {
+    const cli_command *command = name != NULL ? cli_find_command(name) : NULL;
+    if (name != NULL && command == NULL) {
+        return cli_fail("there is no command \"%s\"", name);
+    }
+    g_autoptr(GString) text = g_string_new(NULL);
+    cli_put_man(command, text);
+    return cli_print(text->str);
+}
+
 int main(int argc, char **argv) {
     setlocale(LC_CTYPE, "");
     if (argc < 2) {
@@ -101,6 +112,9 @@ int main(int argc, char **argv) {
     }
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         return help_on(argv[2]);
+    }
+    if (strcmp(name, "--man-source") == 0) {
+        return print_man(argv[2]);
     }
     if (name[0] == '-') {
         g_autofree gchar *safe = pf_human_text(name, 40);
