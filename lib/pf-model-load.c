@@ -367,7 +367,8 @@ static void load_kernel_bytes(loader *self) {
     bool ended = self->process->facts->state == PF_PROCESS_STATE_ENDED;
     uint64_t now = ended ? self->header->exit_wchar : self->reader->kernel_bytes;
     self->process->kernel_bytes_known =
-        (ended ? now != 0 : self->reader->kernel_bytes_known) && now >= base;
+        (ended ? *self->header->how != 0 && now != UINT64_MAX : self->reader->kernel_bytes_known) &&
+        now >= base;
     self->process->kernel_bytes = pf_less(now, base);
 }
 

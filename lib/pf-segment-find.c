@@ -32,6 +32,16 @@ static gboolean is_ours(const gchar *path) {
            (status.st_mode & 077) == 0;
 }
 
+GPtrArray *pf_segment_folders(void) {
+    GPtrArray *all = folders();
+    for (guint i = all->len; i-- > 0;) {
+        if (!is_ours(g_ptr_array_index(all, i))) {
+            g_ptr_array_remove_index(all, i);
+        }
+    }
+    return all;
+}
+
 // PID-START.pfseg
 static gboolean parse_name(const gchar *name, guint64 *ret_pid, guint64 *ret_start) {
     gchar *end;
@@ -60,23 +70,29 @@ static gint newest_first(gconstpointer a, gconstpointer b) {
 }
 
 // All segments, or those of one pid; newest first.
+static void look_into(GArray *all, const gchar *folder, guint64 wanted, gboolean sessions_too) {
+    GDir *dir = is_ours(folder) ? g_dir_open(folder, 0, NULL) : NULL;
+    const gchar *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        found entry;
+        guint64 pid;
+        if (parse_name(name, &pid, &entry.start) && (wanted == 0 || pid == wanted)) {
+            entry.path = g_build_filename(folder, name, NULL);
+            g_array_append_val(all, entry);
+        } else if (sessions_too && g_str_has_prefix(name, PF_SESSION_PREFIX)) {
+            g_autofree gchar *session = g_build_filename(folder, name, NULL);
+            look_into(all, session, wanted, FALSE);
+        }
+    }
+    g_clear_pointer(&dir, g_dir_close);
+}
+
 static GArray *look(guint64 wanted) {
     GArray *all = g_array_new(FALSE, FALSE, sizeof(found));
     g_array_set_clear_func(all, found_clear);
     g_autoptr(GPtrArray) paths = folders();
     for (guint i = 0; i < paths->len; i++) {
-        const gchar *folder = g_ptr_array_index(paths, i);
-        GDir *dir = is_ours(folder) ? g_dir_open(folder, 0, NULL) : NULL;
-        const gchar *name;
-        while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-            found entry;
-            guint64 pid;
-            if (parse_name(name, &pid, &entry.start) && (wanted == 0 || pid == wanted)) {
-                entry.path = g_build_filename(folder, name, NULL);
-                g_array_append_val(all, entry);
-            }
-        }
-        g_clear_pointer(&dir, g_dir_close);
+        look_into(all, g_ptr_array_index(paths, i), wanted, TRUE);
     }
     g_array_sort(all, newest_first);
     return all;
@@ -92,6 +108,17 @@ gchar *pf_segment_find(guint pid, GError **error) {
                 pid);
     return NULL;
 }
+
+/**
+ * pf_snapshot_find_file:
+ * @pid: a process
+ * @error: return location for an error of %PF_SEGMENT_ERROR
+ *
+ * Finds the segment of a process of this user.
+ *
+ * Returns: (transfer full) (type filename): the newest of that pid, or %NULL
+ */
+gchar *pf_snapshot_find_file(guint pid, GError **error) { return pf_segment_find(pid, error); }
 
 /**
  * pf_snapshot_list_files:

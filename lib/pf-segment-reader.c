@@ -263,19 +263,23 @@ static bool read_all(pf_reader *self, int fd, const char *path, GError **error) 
     return good;
 }
 
+pf_reader *pf_reader_new_from_fd(int fd, const char *path, GError **error) {
+    pf_reader *self = reader_new();
+    self->path = g_strdup(path);
+    if (!read_all(self, fd, path, error)) {
+        pf_reader_unref(self);
+        return NULL;
+    }
+    return self;
+}
+
 pf_reader *pf_reader_new_from_file(const char *path, GError **error) {
     int fd = pf_segment_open(path, O_RDONLY, error);
     if (fd < 0) {
         return NULL;
     }
-    pf_reader *self = reader_new();
-    self->path = g_strdup(path);
-    bool good = read_all(self, fd, path, error);
+    pf_reader *self = pf_reader_new_from_fd(fd, path, error);
     close(fd);
-    if (!good) {
-        pf_reader_unref(self);
-        return NULL;
-    }
     return self;
 }
 

@@ -28,6 +28,8 @@ typedef struct {
 } pf_reader;
 
 pf_reader *pf_reader_new_from_file(const char *path, GError **error);
+// Of a file that is open already; it stays open.
+pf_reader *pf_reader_new_from_fd(int fd, const char *path, GError **error);
 pf_reader *pf_reader_new_from_bytes(const void *bytes, size_t size, GError **error);
 pf_reader *pf_reader_ref(pf_reader *self);
 void pf_reader_unref(pf_reader *self);

@@ -22,6 +22,9 @@ struct _PfSnapshot {
 
 PfSnapshot *pf_snapshot_new_from_model(pf_model *model, PfSnapshotFlags flags); // takes the model
 
+// Takes the reader; with NULL the error stands as it is.
+PfSnapshot *pf_snapshot_new_from_reader(pf_reader *reader, PfSnapshotFlags flags, GError **error);
+
 // pf-snapshot-events.c, under the lock
 GPtrArray *pf_snapshot_make_stacks(PfSnapshot *self);
 GPtrArray *pf_snapshot_make_slowest(PfSnapshot *self);

@@ -54,7 +54,7 @@ PfSnapshot *pf_snapshot_new_from_model(pf_model *model, PfSnapshotFlags flags) {
     return self;
 }
 
-static PfSnapshot *new_from_reader(pf_reader *reader, PfSnapshotFlags flags, GError **error) {
+PfSnapshot *pf_snapshot_new_from_reader(pf_reader *reader, PfSnapshotFlags flags, GError **error) {
     if (reader == NULL) {
         return NULL;
     }
@@ -76,7 +76,7 @@ static PfSnapshot *new_from_reader(pf_reader *reader, PfSnapshotFlags flags, GEr
  */
 PfSnapshot *pf_snapshot_new_from_file(const gchar *path, PfSnapshotFlags flags, GError **error) {
     g_return_val_if_fail(path != NULL, NULL);
-    return new_from_reader(pf_reader_new_from_file(path, error), flags, error);
+    return pf_snapshot_new_from_reader(pf_reader_new_from_file(path, error), flags, error);
 }
 
 /**
@@ -93,7 +93,7 @@ PfSnapshot *pf_snapshot_new_from_bytes(GBytes *bytes, PfSnapshotFlags flags, GEr
     g_return_val_if_fail(bytes != NULL, NULL);
     gsize size = 0;
     const void *data = g_bytes_get_data(bytes, &size);
-    return new_from_reader(pf_reader_new_from_bytes(data, size, error), flags, error);
+    return pf_snapshot_new_from_reader(pf_reader_new_from_bytes(data, size, error), flags, error);
 }
 
 /**

@@ -176,6 +176,7 @@ PF_API PfSnapshot *pf_snapshot_new_from_bytes(GBytes *bytes, PfSnapshotFlags fla
 PF_API PfSnapshot *pf_snapshot_delta(PfSnapshot *later, PfSnapshot *earlier, GError **error);
 PF_API PfSnapshot *pf_snapshot_merge(PfSnapshot **snapshots, gsize snapshot_count);
 PF_API GPtrArray *pf_snapshot_list_files(void);
+PF_API gchar *pf_snapshot_find_file(guint pid, GError **error);
 
 // Process and totals
 PF_API PfProcess *pf_snapshot_get_process(PfSnapshot *self);

@@ -109,12 +109,52 @@ void *pf_map_scratch(size_t *ret_size) {
     return NULL;
 }
 
-static void write_summary(const char *how, int status) {
+// What a reader of the file wants to know of a process that is gone.
+static void store_end(const struct pf_summary *summary) {
+    struct pf_segment *segment = pf_process.segment;
+    struct pf_out how = {.text = segment->how, .size = sizeof segment->how - 1};
+    pf_out(&how, summary->how);
+    segment->how[how.used] = 0;
+    segment->exit_status = summary->status;
+    segment->overhead_ns = summary->overhead_ns;
+    segment->exit_wchar = summary->coverage.known
+                              ? segment->kernel_bytes_base + summary->coverage.kernel_bytes
+                              : UINT64_MAX;
+}
+
+static void forget_end(void) {
+    struct pf_segment *segment = pf_process.segment;
+    segment->how[0] = 0;
+    segment->exit_status = -1;
+    segment->overhead_ns = 0;
+    segment->exit_wchar = 0;
+}
+
+static void put_summary(struct pf_out *out, const struct pf_summary *summary, bool to_stderr) {
+    const struct pf_setting *setting = pf_process.config.setting;
+    if (setting[PF_VAR_FORMAT].number == 0) {
+        pf_summary_text(out, summary);
+    } else {
+        pf_summary_json(out, summary);
+    }
+    long fd = to_stderr || pf_process.shut ? 2 : open_output(setting[PF_VAR_OUTPUT].text);
+    if (fd >= 0 && !out->cut) {
+        write_all((int)fd, out->text, out->used);
+        pf_process.written_size = out->used;
+    }
+    if (fd > 2) {
+        pf_sys_close((int)fd);
+    }
+}
+
+static void write_summary(const char *how, int status, bool is_end) {
     const struct pf_setting *setting = pf_process.config.setting;
     const char *output = setting[PF_VAR_OUTPUT].text;
     bool to_stderr = pf_same(output, "stderr");
-    if (pf_same(output, "none") || *output == 0 ||
-        (to_stderr && (pf_process.said || !stderr_is_ours()))) {
+    bool silent = pf_same(output, "none") || *output == 0 ||
+                  (to_stderr && (pf_process.said || !stderr_is_ours()));
+    bool has_readers = is_end && pf_process.segment_path[0] != 0;
+    if (silent && !(has_readers && setting[PF_VAR_KEEP_SEGMENT].number)) {
         return;
     }
     size_t size = pf_process.scratch_size;
@@ -125,20 +165,11 @@ static void write_summary(const char *how, int status) {
     size_t room = size / 3 < MOST_TEXT ? size / 3 : MOST_TEXT;
     struct pf_out out = {.text = scratch, .size = room};
     struct pf_summary *summary = pf_summary_make(scratch + room, size - room, how, status);
-    if (summary != NULL && summary->messages.calls != 0) {
-        if (setting[PF_VAR_FORMAT].number == 0) {
-            pf_summary_text(&out, summary);
-        } else {
-            pf_summary_json(&out, summary);
-        }
-        long fd = to_stderr || pf_process.shut ? 2 : open_output(output);
-        if (fd >= 0 && !out.cut) {
-            write_all((int)fd, out.text, out.used);
-            pf_process.written_size = out.used;
-        }
-        if (fd > 2) {
-            pf_sys_close((int)fd);
-        }
+    if (summary != NULL && has_readers) {
+        store_end(summary);
+    }
+    if (summary != NULL && !silent && summary->messages.calls != 0) {
+        put_summary(&out, summary, to_stderr);
     }
     pf_symbol_end();
     if (!pf_process.shut) {
@@ -156,7 +187,7 @@ void pf_finish_with(const char *how, int status) {
     if (!ours_to_finish() || __atomic_exchange_n(&pf_process.finished, true, __ATOMIC_ACQ_REL)) {
         return;
     }
-    write_summary(how, status);
+    write_summary(how, status, true);
     struct pf_segment *segment = pf_process.segment;
     if (segment != NULL) {
         segment->end_monotonic_ns = pf_now();
@@ -175,6 +206,7 @@ void pf_unfinish(void) {
     }
     pf_process.finished = false;
     if (pf_process.segment != NULL) {
+        forget_end();
         pf_process.segment->end_monotonic_ns = 0;
         __atomic_store_n(&pf_process.segment->state, PF_STATE_ACTIVE, __ATOMIC_RELEASE);
     }
@@ -198,7 +230,7 @@ void pf_unfinish(void) {
 int pf_last_words(void) {
     if (ours_to_finish() && !pf_process.finished &&
         pf_same(pf_process.config.setting[PF_VAR_OUTPUT].text, "stderr")) {
-        write_summary("stderr closed", -1);
+        write_summary("stderr closed", -1, false);
         pf_process.said = true;
         // The process may go on for long: its segment stays, only the words have been said.
     }

@@ -22,6 +22,7 @@
 
 #define FIRST_CHUNK (64u << 10)
 #define MOST_CHUNK (4u << 20)
+#define FOLDER_MOST 92u // with a file name behind it, it fits pf_process.segment_path
 
 extern char *program_invocation_short_name;
 
@@ -82,6 +83,17 @@ static long make_runtime_folder(const char *runtime) {
     return fd;
 }
 
+// /dev/shm/pfprof-UID.
+static long make_own_folder(struct pf_out *ret_path) {
+    char path[32];
+    struct pf_out out = {.text = path, .size = sizeof path - 1};
+    pf_out(&out, "/dev/shm/pfprof-");
+    pf_out_uint(&out, user());
+    path[out.used] = 0;
+    pf_out(ret_path, path);
+    return make_folder(AT_FDCWD, path);
+}
+
 static const char *environment(const char *name) {
     extern char **environ;
     size_t length = pf_length(name);
@@ -103,29 +115,73 @@ static bool is_ours(long fd, struct stat *ret_status) {
            ret_status->st_uid == user() && ret_status->st_nlink == 1;
 }
 
+// The last part of a path, when it is the name of a session: `run-` and letters, digits, - or _.
+static const char *session_name(const char *path) {
+    const char *name = path;
+    for (const char *at = path; *at; at++) {
+        name = *at == '/' ? at + 1 : name;
+    }
+    bool good = name[0] == 'r' && name[1] == 'u' && name[2] == 'n' && name[3] == '-';
+    for (const char *at = name; *at; at++) {
+        char low = (char)(*at | 0x20);
+        good &=
+            (low >= 'a' && low <= 'z') || (*at >= '0' && *at <= '9') || *at == '-' || *at == '_';
+    }
+    return good ? name : NULL;
+}
+
+// SEGMENT_DIR.  A process that has become another user (nginx's workers) cannot enter it: it uses
+// a folder of the same name of its own, where a session of root's finds it.  Else nothing but
+// private memory will do: in the usual folders nobody would look for it.
+static long make_given_folder(const char *given, struct pf_out *ret_path) {
+    if (*given != '/' || pf_length(given) >= FOLDER_MOST) {
+        return -1;
+    }
+    long fd = open_folder(AT_FDCWD, given, 077);
+    if (fd >= 0) {
+        pf_out(ret_path, given);
+        return fd;
+    }
+    const char *session = session_name(given);
+    if (fd != -EACCES || session == NULL) {
+        return -1;
+    }
+    long parent = make_own_folder(ret_path);
+    if (parent < 0 || ret_path->used + 1 + pf_length(session) >= FOLDER_MOST) {
+        pf_sys_close((int)parent);
+        return -1;
+    }
+    fd = make_folder(parent, session);
+    pf_sys_close((int)parent);
+    pf_out(ret_path, "/");
+    pf_out(ret_path, session);
+    return fd;
+}
+
+// The usual places.
+static long make_usual_folder(struct pf_out *ret_path) {
+    const char *runtime = environment("XDG_RUNTIME_DIR");
+    if (runtime != NULL && *runtime == '/' && pf_length(runtime) < 64) {
+        long fd = make_runtime_folder(runtime);
+        if (fd >= 0) {
+            pf_out(ret_path, runtime);
+            pf_out(ret_path, "/pfprof");
+            return fd;
+        }
+    }
+    return make_own_folder(ret_path);
+}
+
 // Creates the file and keeps its path; -1 when there is no safe place.
 static long make_file(void) {
-    char folder[96];
+    char folder[FOLDER_MOST];
     struct pf_out out = {.text = folder, .size = sizeof folder - 1};
-    const char *runtime = environment("XDG_RUNTIME_DIR");
-    long fd = -1;
-    if (runtime != NULL && *runtime == '/' && pf_length(runtime) < 64) {
-        pf_out(&out, runtime);
-        folder[out.used] = 0;
-        fd = make_runtime_folder(folder);
-        pf_out(&out, "/pfprof");
-        folder[out.used] = 0;
-    }
-    if (fd < 0) {
-        out.used = 0;
-        pf_out(&out, "/dev/shm/pfprof-");
-        pf_out_uint(&out, user());
-        folder[out.used] = 0;
-        fd = make_folder(AT_FDCWD, folder);
-    }
+    const char *given = pf_process.config.setting[PF_VAR_SEGMENT_DIR].text;
+    long fd = *given ? make_given_folder(given, &out) : make_usual_folder(&out);
     if (fd < 0) {
         return -1;
     }
+    folder[out.used] = 0;
     // The start time tells two lives of one pid apart; O_EXCL so that nobody's file is reused.
     char name[48];
     struct pf_out file = {.text = name, .size = sizeof name - 1};

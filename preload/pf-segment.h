@@ -127,7 +127,7 @@ struct pf_segment {
     uint64_t first_slot;         // newest slot, in units; 0: none
     uint64_t first_module;       // newest struct pf_module, in units
     uint64_t stacks;             // struct pf_stacks, in units
-    uint64_t exit_wchar;         // wchar of /proc/self/io at the end; 0: not known
+    uint64_t exit_wchar;         // at the end, when `how` is set; UINT64_MAX: not known
     int32_t exit_status;         // -1: not known
     uint32_t parent_pid;
     char how[16];         // how it ended: exit, _exit, exec ...

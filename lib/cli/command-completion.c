@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// pfprof completion: scripts for shells, made from the table of subcommands.
+#include "cli.h"
+#include <string.h>
+
+static const cli_option options[] = {
+    CLI_HELP,
+};
+
+// Single quotes hold anything in all three shells but a single quote.
+static gchar *quoted(const gchar *text) {
+    g_auto(GStrv) parts = g_strsplit(text, "'", -1);
+    g_autofree gchar *inner = g_strjoinv("’", parts);
+    return g_strdup_printf("'%s'", inner);
+}
+
+static gchar *words_of(const cli_option *option) {
+    return option->argument != NULL && strchr(option->argument, '|') != NULL
+               ? g_strdelimit(g_strdup(option->argument), "|", ' ')
+               : NULL;
+}
+
+// --- bash
+
+static void put_bash_options(GString *out, const cli_command *command) {
+    for (const cli_option *option = command->options; option->name != NULL; option++) {
+        g_string_append_printf(out, " --%s%s", option->name, option->argument != NULL ? "=" : "");
+    }
+}
+
+static void put_bash_values(GString *out, const cli_command *command) {
+    for (const cli_option *option = command->options; option->name != NULL; option++) {
+        g_autofree gchar *words = words_of(option);
+        if (words != NULL) {
+            g_string_append_printf(out, "        %s:--%s) words='%s'; options= ;;\n", command->name,
+                                   option->name, words);
+        } else if (option->argument != NULL && strcmp(option->argument, "FILE") == 0) {
+            g_string_append_printf(out, "        %s:--%s) kind=file; options= ;;\n", command->name,
+                                   option->name);
+        }
+    }
+}
+
+static const gchar *bash_kind(const cli_command *command) {
+    static const gchar *const kinds[] = {
+        [CLI_OPERAND_NONE] = "none",       [CLI_OPERAND_PROCESS] = "process",
+        [CLI_OPERAND_PID] = "pid",         [CLI_OPERAND_COMMAND] = "command",
+        [CLI_OPERAND_WORDS] = "words",
+    };
+    return kinds[command->operand];
+}
+
+static void put_bash(GString *out) {
+    g_string_append(
+        out, "# bash completion of pfprof: source it, or put it into\n"
+             "# ~/.local/share/bash-completion/completions/pfprof\n"
+             "_pfprof() {\n"
+             "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}\n"
+             "    local command=${COMP_WORDS[1]} options= words= kind=none at\n"
+             "    COMPREPLY=()\n"
+             "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+             "        COMPREPLY=($(compgen -W '--help --version");
+    for (guint i = 0; cli_commands[i] != NULL; i++) {
+        g_string_append_printf(out, " %s", cli_commands[i]->name);
+    }
+    g_string_append(out, "' -- \"$current\"))\n        return\n    fi\n    case $command in\n");
+    for (guint i = 0; cli_commands[i] != NULL; i++) {
+        const cli_command *command = cli_commands[i];
+        g_string_append_printf(out, "        %s) kind=%s options='", command->name,
+                               bash_kind(command));
+        put_bash_options(out, command);
+        g_string_append_printf(out, "' words='%s' ;;\n",
+                               command->words != NULL ? command->words : "");
+    }
+    g_string_append(out,
+                    "    esac\n"
+                    "    if [ \"$kind\" = command ]; then\n"
+                    "        for ((at = 2; at < COMP_CWORD; at++)); do\n"
+                    "            case ${COMP_WORDS[at]} in\n"
+                    "                --) at=$((at + 1)); break ;;\n"
+                    "                -*|=) ;;\n"
+                    "                *) case ${COMP_WORDS[at-1]} in =|--*) ;; *) break ;; esac ;;\n"
+                    "            esac\n"
+                    "        done\n"
+                    "        if [ \"$at\" -lt \"$COMP_CWORD\" ] && declare -F _command_offset >/dev/null; then\n"
+                    "            _command_offset \"$at\"\n"
+                    "            return\n"
+                    "        fi\n"
+                    "    fi\n"
+                    "    [ \"$current\" = = ] && current=\n"
+                    "    [ \"$previous\" = = ] && previous=${COMP_WORDS[COMP_CWORD-2]}\n"
+                    "    case $command:$previous in\n");
+    for (guint i = 0; cli_commands[i] != NULL; i++) {
+        put_bash_values(out, cli_commands[i]);
+    }
+    g_string_append(
+        out, "    esac\n"
+             "    case $kind in\n"
+             "        pid|process) words+=\" $(pfprof list 2>/dev/null | awk '$1 ~ /^[0-9]+$/ {print $1}')\" ;;\n"
+             "    esac\n"
+             "    COMPREPLY=($(compgen -W \"$options $words\" -- \"$current\"))\n"
+             "    case $kind in\n"
+             "        process|file|words) COMPREPLY+=($(compgen -f -- \"$current\")) ;;\n"
+             "        command) COMPREPLY+=($(compgen -c -- \"$current\")) ;;\n"
+             "    esac\n"
+             "    case ${COMPREPLY[0]-} in *=) compopt -o nospace 2>/dev/null ;; esac\n"
+             "}\n"
+             "complete -o default -F _pfprof pfprof\n");
+}
+
+// --- zsh
+
+static gchar *zsh_text(const gchar *text) {
+    g_autofree gchar *plain = g_strdelimit(g_strdup(text), ":[]", ' ');
+    g_auto(GStrv) parts = g_strsplit(plain, "'", -1);
+    return g_strjoinv("’", parts);
+}
+
+static void put_zsh_option(GString *out, const cli_option *option) {
+    g_autofree gchar *help = zsh_text(option->help);
+    g_autofree gchar *words = words_of(option);
+    g_autofree gchar *value =
+        option->argument == NULL  ? g_strdup("")
+        : words != NULL           ? g_strdup_printf(":value:(%s)", words)
+        : strcmp(option->argument, "FILE") == 0 ? g_strdup(":file:_files")
+                                  : g_strdup(":value: ");
+    g_string_append_printf(out, " \\\n                '--%s%s[%s]%s'", option->name,
+                           option->argument != NULL ? "=" : "", help, value);
+}
+
+static void put_zsh_operands(GString *out, const cli_command *command) {
+    switch (command->operand) {
+    case CLI_OPERAND_NONE: break;
+    case CLI_OPERAND_PROCESS:
+        g_string_append(out, " \\\n                '*:process or file:_pfprof_processes_or_files'");
+        break;
+    case CLI_OPERAND_PID:
+        g_string_append_printf(out, " \\\n                '1:process:_pfprof_processes'");
+        if (command->words != NULL) {
+            g_string_append_printf(out, " \\\n                '*:order:(%s)'", command->words);
+        }
+        break;
+    case CLI_OPERAND_COMMAND:
+        g_string_append(out, " \\\n                '(-)1:command:_command_names -e' \\\n"
+                             "                '*::argument:_normal'");
+        break;
+    case CLI_OPERAND_WORDS:
+        g_string_append_printf(out,
+                               " \\\n                '1:word:(%s)' \\\n                '*:file:_files'",
+                               command->words);
+        break;
+    }
+}
+
+static void put_zsh(GString *out) {
+    g_string_append(out, "#compdef pfprof\n"
+                         "_pfprof_processes() {\n"
+                         "    local -a found\n"
+                         "    found=(${(f)\"$(pfprof list 2>/dev/null | awk '$1 ~ /^[0-9]+$/ {print $1}')\"})\n"
+                         "    compadd -a found\n"
+                         "}\n"
+                         "_pfprof_processes_or_files() {\n"
+                         "    _pfprof_processes\n    _files\n"
+                         "}\n"
+                         "_pfprof() {\n"
+                         "    local -a commands\n    commands=(\n");
+    for (guint i = 0; cli_commands[i] != NULL; i++) {
+        g_autofree gchar *summary = zsh_text(cli_commands[i]->summary);
+        g_string_append_printf(out, "        '%s:%s'\n", cli_commands[i]->name, summary);
+    }
+    g_string_append(out, "    )\n"
+                         "    if ((CURRENT == 2)); then\n"
+                         "        _describe command commands\n"
+                         "        return\n    fi\n"
+                         "    local command=${words[2]}\n"
+                         "    shift words\n    ((CURRENT--))\n"
+                         "    case $command in\n");
+    for (guint i = 0; cli_commands[i] != NULL; i++) {
+        g_string_append_printf(out, "        %s)\n            _arguments", cli_commands[i]->name);
+        for (const cli_option *option = cli_commands[i]->options; option->name != NULL; option++) {
+            put_zsh_option(out, option);
+        }
+        put_zsh_operands(out, cli_commands[i]);
+        g_string_append(out, "\n            ;;\n");
+    }
+    g_string_append(out, "    esac\n}\n"
+                         "if [ \"$funcstack[1]\" = _pfprof ]; then\n    _pfprof \"$@\"\n"
+                         "else\n    compdef _pfprof pfprof\nfi\n");
+}
+
+// --- fish
+
+static void put_fish_command(GString *out, const cli_command *command) {
+    g_autofree gchar *summary = quoted(command->summary);
+    g_string_append_printf(out, "complete -c pfprof -n __fish_use_subcommand -x -a %s -d %s\n",
+                           command->name, summary);
+    for (const cli_option *option = command->options; option->name != NULL; option++) {
+        g_autofree gchar *help = quoted(option->help);
+        g_autofree gchar *words = words_of(option);
+        g_string_append_printf(out, "complete -c pfprof -n '__fish_seen_subcommand_from %s' -l %s",
+                               command->name, option->name);
+        if (option->letter != 0) {
+            g_string_append_printf(out, " -s %c", option->letter);
+        }
+        if (words != NULL) {
+            g_string_append_printf(out, " -x -a '%s'", words);
+        } else if (option->argument != NULL) {
+            g_string_append(out, " -r");
+        }
+        g_string_append_printf(out, " -d %s\n", help);
+    }
+    if (command->operand == CLI_OPERAND_PID || command->operand == CLI_OPERAND_PROCESS) {
+        g_string_append_printf(out,
+                               "complete -c pfprof -n '__fish_seen_subcommand_from %s' -a "
+                               "'(__pfprof_processes)'\n",
+                               command->name);
+    }
+    if (command->words != NULL) {
+        g_string_append_printf(out,
+                               "complete -c pfprof -n '__fish_seen_subcommand_from %s' -a '%s'\n",
+                               command->name, command->words);
+    }
+    if (command->operand == CLI_OPERAND_COMMAND) {
+        g_string_append_printf(out,
+                               "complete -c pfprof -n '__fish_seen_subcommand_from %s' -a "
+                               "'(__fish_complete_subcommand)'\n",
+                               command->name);
+    }
+}
+
+static void put_fish(GString *out) {
+    g_string_append(out, "function __pfprof_processes\n"
+                         "    pfprof list 2>/dev/null | awk '$1 ~ /^[0-9]+$/ {print $1}'\n"
+                         "end\n"
+                         "complete -c pfprof -n __fish_use_subcommand -l version -d 'the version'\n"
+                         "complete -c pfprof -n __fish_use_subcommand -l help -d 'help'\n");
+    for (guint i = 0; cli_commands[i] != NULL; i++) {
+        put_fish_command(out, cli_commands[i]);
+    }
+}
+
+// --- the command
+
+static gint run(cli_args *args) {
+    static const struct {
+        const gchar *shell;
+        void (*put)(GString *out);
+    } shells[] = {{"bash", put_bash}, {"zsh", put_zsh}, {"fish", put_fish}};
+    for (guint i = 0; i < G_N_ELEMENTS(shells); i++) {
+        if (strcmp(args->operands[0], shells[i].shell) == 0) {
+            g_autoptr(GString) text = g_string_new(NULL);
+            shells[i].put(text);
+            return cli_print(text->str);
+        }
+    }
+    g_autofree gchar *safe = pf_human_text(args->operands[0], 40);
+    return cli_fail("there is no completion for \"%s\"; there is one for bash, zsh and fish", safe);
+}
+
+const cli_command command_completion = {
+    .name = "completion",
+    .operands = "bash|zsh|fish",
+    .summary = "prints the completion script of a shell",
+    .details = "`make install-library` puts the scripts where the shells look for them.",
+    .examples = "source <(pfprof completion bash)  # for this shell only",
+    .options = options,
+    .operand = CLI_OPERAND_WORDS,
+    .words = "bash zsh fish",
+    .least = 1,
+    .most = 1,
+    .run = run,
+};

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of `pfprof run`.
+#pragma once
+#include "cli.h"
+#include <sys/types.h>
+
+#define RUN_FAILED 125
+#define RUN_NOT_EXECUTABLE 126
+#define RUN_NOT_FOUND 127
+
+// --- run-child.c
+
+typedef struct {
+    pid_t pid;
+    int status;     // as waitpid has it
+    int exec_errno; // the command could not be started: why
+    gint64 start_unix_ns;
+    guint64 wall_ns;
+} run_child;
+
+// Starts the command in this process group and waits for its end; signals go on to it.  `tick` is
+// called once a second meanwhile.  FALSE: it could not even be forked.
+gboolean run_child_wait(gchar *const *command, gchar *const *environment, run_child *ret_child,
+                        void (*tick)(gpointer data), gpointer data);
+// Ends this process the way the child ended.
+gint run_child_follow(const run_child *child);
+
+// --- run-folder.c
+
+// A new folder for the segments of one run, where `list` and `show` find it too; NULL: said.
+gchar *run_folder_make(void);
+// Takes what is in the folder, and what processes of it left that had become another user.
+void run_folder_collect(const gchar *folder, PfSession *session, PfSessionFlags flags);
+// Deletes the folder unless a process still runs there.
+void run_folder_remove(const gchar *folder);

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// The file of a session (docs/session-format.md): a head, then the segments one behind the other.
+//
+// Read as hostile as a segment is: sizes are checked against the file, the segments by their own
+// reader.  A file that was cut gives the segments that are whole.
+#include "pf-session-private.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAGIC "PFPROFR1"
+#define VERSION 1u
+#define RUNS 1u
+#define KERNEL_BYTES 2u
+
+struct head {
+    gchar magic[8];
+    guint32 version;
+    guint32 size; // of this head
+    gint64 start_unix_ns;
+    guint64 wall_ns;
+    gint32 exit_status;
+    guint32 signal_number;
+    guint32 pid;
+    guint32 segments;
+    guint64 reserved[10];
+    gchar command[256];
+};
+
+struct part {
+    gchar magic[8]; // "segment"
+    guint32 flags;
+    guint32 reserved;
+    guint64 size; // of what follows, filled up to a multiple of PF_UNIT
+    gint64 taken_monotonic_ns;
+    gint64 taken_unix_ns;
+    guint64 kernel_bytes;
+    guint64 reserved2[2];
+};
+
+G_STATIC_ASSERT(sizeof(struct head) == 384);
+G_STATIC_ASSERT(sizeof(struct part) == PF_UNIT);
+
+int pf_folder_open(const gchar *path) {
+    return open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+// --- writing
+
+static gboolean write_all(FILE *file, const void *bytes, gsize size) {
+    return size == 0 || fwrite(bytes, size, 1, file) == 1;
+}
+
+static gboolean write_part(FILE *file, const pf_reader *reader) {
+    static const gchar zeros[PF_UNIT];
+    struct part part = {
+        .magic = "segment",
+        .flags = (reader->runs ? RUNS : 0) | (reader->kernel_bytes_known ? KERNEL_BYTES : 0),
+        .size = reader->size,
+        .taken_monotonic_ns = reader->taken_monotonic_ns,
+        .taken_unix_ns = reader->taken_unix_ns,
+        .kernel_bytes = reader->kernel_bytes,
+    };
+    return write_all(file, &part, sizeof part) && write_all(file, reader->base, reader->size) &&
+           write_all(file, zeros, -reader->size % PF_UNIT);
+}
+
+static gboolean write_session(PfSession *self, FILE *file) {
+    struct head head = {
+        .magic = MAGIC,
+        .version = VERSION,
+        .size = sizeof head,
+        .start_unix_ns = self->start_unix_ns,
+        .wall_ns = self->wall_ns,
+        .exit_status = self->exit_status,
+        .signal_number = self->signal_number,
+        .pid = self->pid,
+        .segments = self->readers->len,
+    };
+    g_strlcpy(head.command, self->command, sizeof head.command);
+    gboolean good = write_all(file, &head, sizeof head);
+    for (guint i = 0; good && i < self->readers->len; i++) {
+        good = write_part(file, g_ptr_array_index(self->readers, i));
+    }
+    return good && fflush(file) == 0;
+}
+
+/**
+ * pf_session_save:
+ * @self: a session
+ * @path: (type filename): where to
+ * @error: return location for an error of %PF_SEGMENT_ERROR
+ *
+ * Writes a session into a file, which takes the place of what was there once it is whole.
+ *
+ * Returns: true when it was written
+ */
+gboolean pf_session_save(PfSession *self, const gchar *path, GError **error) {
+    g_return_val_if_fail(PF_IS_SESSION(self), FALSE);
+    g_return_val_if_fail(path != NULL, FALSE);
+    g_autofree gchar *fresh = g_strdup_printf("%s.XXXXXX", path);
+    int fd = g_mkstemp_full(fresh, O_RDWR | O_CLOEXEC, 0600);
+    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
+    gboolean good = file != NULL && write_session(self, file);
+    int problem = errno;
+    if (file != NULL) {
+        if (fclose(file) != 0 && good) {
+            problem = errno;
+            good = FALSE;
+        }
+    }
+    if (good && rename(fresh, path) != 0) {
+        problem = errno;
+        good = FALSE;
+    }
+    if (!good) {
+        g_set_error(error, PF_SEGMENT_ERROR, PF_SEGMENT_ERROR_FAILED, "%s cannot be written: %s",
+                    path, g_strerror(problem));
+        if (fd >= 0) {
+            unlink(fresh);
+        }
+    }
+    return good;
+}
+
+// --- reading
+
+static pf_reader *read_part(const gchar *bytes, gsize left, gsize *ret_size) {
+    struct part part;
+    if (left < sizeof part) {
+        return NULL;
+    }
+    memcpy(&part, bytes, sizeof part);
+    if (memcmp(part.magic, "segment", sizeof part.magic) != 0 || part.size > left - sizeof part) {
+        return NULL;
+    }
+    gsize padded = part.size + -part.size % PF_UNIT;
+    *ret_size = sizeof part + MIN(padded, left - sizeof part);
+    pf_reader *reader = pf_reader_new_from_bytes(bytes + sizeof part, part.size, NULL);
+    if (reader != NULL) {
+        reader->runs = part.flags & RUNS;
+        reader->kernel_bytes_known = part.flags & KERNEL_BYTES;
+        reader->kernel_bytes = part.kernel_bytes;
+        reader->taken_monotonic_ns = part.taken_monotonic_ns;
+        reader->taken_unix_ns = part.taken_unix_ns;
+    }
+    return reader;
+}
+
+static gboolean refuse(GError **error, PfSegmentError code, const gchar *path, const gchar *what) {
+    g_set_error(error, PF_SEGMENT_ERROR, (gint)code, "%s: %s", path, what);
+    return FALSE;
+}
+
+static gboolean read_session(PfSession *self, const gchar *bytes, gsize size, const gchar *path,
+                             GError **error) {
+    struct head head;
+    if (size < sizeof head) {
+        return refuse(error, PF_SEGMENT_ERROR_DAMAGED, path, "damaged: the head is not whole");
+    }
+    memcpy(&head, bytes, sizeof head);
+    if (head.version != VERSION || head.size != sizeof head) {
+        return refuse(error, PF_SEGMENT_ERROR_VERSION, path,
+                      "a session of another version of pfprof: use that one to read it");
+    }
+    g_autofree gchar *command = g_strndup(head.command, sizeof head.command);
+    pf_session_set_run(self, command, head.pid, head.start_unix_ns);
+    pf_session_set_end(self, head.exit_status, head.signal_number, head.wall_ns);
+    guint found = 0;
+    for (gsize at = sizeof head; at < size; found++) {
+        gsize used = 0;
+        pf_reader *reader = read_part(bytes + at, size - at, &used);
+        if (reader != NULL) {
+            g_ptr_array_add(self->readers, reader);
+        }
+        if (used == 0) {
+            break;
+        }
+        at += used;
+    }
+    self->unreadable = MAX(head.segments, found) - self->readers->len;
+    return TRUE;
+}
+
+/**
+ * pf_session_new_from_file:
+ * @path: (type filename): a saved session, or a single segment
+ * @error: return location for an error of %PF_SEGMENT_ERROR
+ *
+ * Reads a session.  Of a file that was cut it has the segments that are whole; see
+ * [method@Session.get_unreadable_count].
+ *
+ * Returns: (transfer full): the session, or %NULL
+ */
+PfSession *pf_session_new_from_file(const gchar *path, GError **error) {
+    g_return_val_if_fail(path != NULL, NULL);
+    g_autoptr(PfSession) self = pf_session_new();
+    gchar magic[8] = "";
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    gboolean is_session = fd >= 0 && pread(fd, magic, sizeof magic, 0) == sizeof magic &&
+                          memcmp(magic, MAGIC, sizeof magic) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (!is_session) {
+        return pf_session_add_file(self, path, error) ? g_steal_pointer(&self) : NULL;
+    }
+    // Read and not mapped: a file that is cut meanwhile would raise SIGBUS.
+    g_autofree gchar *bytes = NULL;
+    gsize size = 0;
+    g_autoptr(GError) problem = NULL;
+    if (!g_file_get_contents(path, &bytes, &size, &problem)) {
+        refuse(error, PF_SEGMENT_ERROR_FAILED, path, problem->message);
+        return NULL;
+    }
+    return read_session(self, bytes, size, path, error) ? g_steal_pointer(&self) : NULL;
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of PfSession share.  Internal.
+#pragma once
+#include "pf-segment-reader.h"
+#include "pf-session.h"
+
+struct _PfSession {
+    GObject parent_instance;
+    GPtrArray *readers; // pf_reader
+    gchar *command;
+    guint pid;
+    gint exit_status;
+    guint signal_number;
+    gint64 start_unix_ns;
+    guint64 wall_ns;
+    guint unreadable;
+};
+
+// A folder that is none of a link; -1 with errno.
+int pf_folder_open(const gchar *path);
