@@ -91,8 +91,7 @@ gboolean pf_salvage_remove(const gchar *path, GError **error) {
     if (fd < 0) {
         good = fail(error, PF_SEGMENT_ERROR_NOT_FOUND, path, g_strerror(errno));
     } else if (is_in_use(fd, name)) {
-        good = fail(error, PF_SEGMENT_ERROR_NOT_ALLOWED, path,
-                    "not deleted: its process runs");
+        good = fail(error, PF_SEGMENT_ERROR_NOT_ALLOWED, path, "not deleted: its process runs");
     } else {
         good = is_same_file(fd, folder, name) && unlinkat(folder, name, 0) == 0;
         if (!good) {
@@ -115,7 +114,8 @@ static gboolean holds_nothing(int folder, const gchar *name) {
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     gint64 now = g_get_real_time() / G_USEC_PER_SEC;
     gboolean empty = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-                     now - status.st_mtime > YOUNG_SECONDS && pread(fd, magic, sizeof magic, 0) >= 0 &&
+                     now - status.st_mtime > YOUNG_SECONDS &&
+                     pread(fd, magic, sizeof magic, 0) >= 0 &&
                      memcmp(magic, (const gchar[8]){0}, sizeof magic) == 0 && !is_in_use(fd, name);
     if (fd >= 0) {
         close(fd);

@@ -1,22 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // PfTarget: the segment of a process, held open.
+#include "pf-target.h"
 #include "pf-segment-find.h"
 #include "pf-segment-reader.h"
 #include "pf-snapshot-private.h"
-#include "pf-target-private.h"
 #include <fcntl.h>
 #include <unistd.h>
 
 /**
  * PfTarget:
  *
- * A profiled process of this user: snapshots of it, and orders to it.
+ * A profiled process of this user, of which snapshots are taken again and again.
  *
  * The segment is kept open, so that the last snapshot can be taken after the process has ended and
  * removed it.  Taking a snapshot reads memory that the process shares: it is not stopped, gets no
- * signal and does not notice.  Orders are words in that memory, which each thread of the process takes
- * over at its next output call.
+ * signal and does not notice.  Any thread may use it.
  */
+struct _PfTarget {
+    GObject parent_instance;
+    gchar *path;
+    int fd;
+};
+
 G_DEFINE_FINAL_TYPE(PfTarget, pf_target, G_TYPE_OBJECT)
 
 static void pf_target_finalize(GObject *object) {
@@ -25,7 +30,6 @@ static void pf_target_finalize(GObject *object) {
         close(self->fd);
     }
     g_free(self->path);
-    g_mutex_clear(&self->lock);
     G_OBJECT_CLASS(pf_target_parent_class)->finalize(object);
 }
 
@@ -33,10 +37,7 @@ static void pf_target_class_init(PfTargetClass *klass) {
     G_OBJECT_CLASS(klass)->finalize = pf_target_finalize;
 }
 
-static void pf_target_init(PfTarget *self) {
-    self->fd = -1;
-    g_mutex_init(&self->lock);
-}
+static void pf_target_init(PfTarget *self) { self->fd = -1; }
 
 /**
  * pf_target_new_from_file:

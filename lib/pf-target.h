@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// PfTarget: a profiled process, watched while it runs and told what to do.
+// PfTarget: a profiled process, watched until after its end.
 #pragma once
 #include "pf-snapshot.h"
 
@@ -12,12 +12,5 @@ PF_API PfTarget *pf_target_new_from_pid(guint pid, GError **error);
 PF_API PfTarget *pf_target_new_from_file(const gchar *path, GError **error);
 PF_API const gchar *pf_target_get_path(PfTarget *self);
 PF_API PfSnapshot *pf_target_take_snapshot(PfTarget *self, PfSnapshotFlags flags, GError **error);
-
-PF_API gboolean pf_target_set_active(PfTarget *self, gboolean active, GError **error);
-PF_API gboolean pf_target_set_rate(PfTarget *self, gdouble rate, GError **error);
-PF_API gboolean pf_target_set_site_rate(PfTarget *self, guint64 address, const gchar *function,
-                                        gdouble rate, GError **error);
-PF_API gboolean pf_target_clear_site_rates(PfTarget *self, GError **error);
-PF_API gboolean pf_target_reset(PfTarget *self, GError **error);
 
 G_END_DECLS

@@ -80,8 +80,10 @@ static void put_command_page(GString *out, const cli_command *command) {
 static void put_main_page(GString *out) {
     put_head(out, "pfprof", "what output and logging cost a running program");
     g_string_append(out, "*pfprof* _COMMAND_ \\[options\\] ...\n\n# DESCRIPTION\n\n");
-    put_text(out, "pfprof runs unmodified programs with a library that counts each of their output calls, "
-                  "times a random sample, and stores both in memory that is shared with this command.");
+    put_text(
+        out,
+        "pfprof runs unmodified programs with a library that counts each of their output calls, "
+        "times a random sample, and stores both in memory that is shared with this command.");
     g_string_append(out, "\n\n# COMMANDS\n\n");
     for (guint i = 0; cli_commands[i] != NULL; i++) {
         g_string_append_printf(out, "*pfprof-%s*(1)\n\t", cli_commands[i]->name);
@@ -92,9 +94,11 @@ static void put_main_page(GString *out) {
     g_string_append(out, "\n\n# OPTIONS\n\n*\\-\\-version*\n\tthe version of this program\n\n"
                          "*\\-\\-help*\n\thelp; *pfprof* _COMMAND_ *\\-\\-help* tells more\n\n"
                          "# EXIT STATUS\n\n");
-    put_text(out, "0: done. 2: it could not be done; one line on standard error says why and how to mend "
-                  "it. `pfprof run` ends as its command does, see there; `pfprof doctor` gives 1 when "
-                  "something is in the way.");
+    put_text(
+        out,
+        "0: done. 2: it could not be done; one line on standard error says why and how to mend "
+        "it. `pfprof run` ends as its command does, see there; `pfprof doctor` gives 1 when "
+        "something is in the way.");
     g_string_append(out, "\n\n# ENVIRONMENT\n\n");
     put_text(out, "PROVIDE_PROFILING_*: the settings; `pfprof config` lists them. NO_COLOR, "
                   "CLICOLOR_FORCE, TERM, COLUMNS: as usual.");

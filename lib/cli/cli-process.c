@@ -79,9 +79,10 @@ gchar *cli_why_not_profiled(guint pid) {
     gboolean known;
     gboolean has = has_library(pid, &known);
     if (!known) {
-        return g_strdup_printf("process %u has no segment, and cannot be looked into (a kernel thread, "
-                               "or protected)",
-                               pid);
+        return g_strdup_printf(
+            "process %u has no segment, and cannot be looked into (a kernel thread, "
+            "or protected)",
+            pid);
     }
     if (!has) {
         return g_strdup_printf("process %u does not run under pfprof; start it by `pfprof run -- "

@@ -43,8 +43,8 @@ static void put_bash_values(GString *out, const cli_command *command) {
 
 static const gchar *bash_kind(const cli_command *command) {
     static const gchar *const kinds[] = {
-        [CLI_OPERAND_NONE] = "none",       [CLI_OPERAND_PROCESS] = "process",
-        [CLI_OPERAND_PID] = "pid",         [CLI_OPERAND_COMMAND] = "command",
+        [CLI_OPERAND_NONE] = "none",   [CLI_OPERAND_PROCESS] = "process",
+        [CLI_OPERAND_PID] = "pid",     [CLI_OPERAND_COMMAND] = "command",
         [CLI_OPERAND_WORDS] = "words",
     };
     return kinds[command->operand];
@@ -82,7 +82,8 @@ static void put_bash(GString *out) {
                     "                *) case ${COMP_WORDS[at-1]} in =|--*) ;; *) break ;; esac ;;\n"
                     "            esac\n"
                     "        done\n"
-                    "        if [ \"$at\" -lt \"$COMP_CWORD\" ] && declare -F _command_offset >/dev/null; then\n"
+                    "        if [ \"$at\" -lt \"$COMP_CWORD\" ] && declare -F _command_offset "
+                    ">/dev/null; then\n"
                     "            _command_offset \"$at\"\n"
                     "            return\n"
                     "        fi\n"
@@ -93,19 +94,20 @@ static void put_bash(GString *out) {
     for (guint i = 0; cli_commands[i] != NULL; i++) {
         put_bash_values(out, cli_commands[i]);
     }
-    g_string_append(
-        out, "    esac\n"
-             "    case $kind in\n"
-             "        pid|process) words+=\" $(pfprof list 2>/dev/null | awk '$1 ~ /^[0-9]+$/ {print $1}')\" ;;\n"
-             "    esac\n"
-             "    COMPREPLY=($(compgen -W \"$options $words\" -- \"$current\"))\n"
-             "    case $kind in\n"
-             "        process|file|words) COMPREPLY+=($(compgen -f -- \"$current\")) ;;\n"
-             "        command) COMPREPLY+=($(compgen -c -- \"$current\")) ;;\n"
-             "    esac\n"
-             "    case ${COMPREPLY[0]-} in *=) compopt -o nospace 2>/dev/null ;; esac\n"
-             "}\n"
-             "complete -o default -F _pfprof pfprof\n");
+    g_string_append(out,
+                    "    esac\n"
+                    "    case $kind in\n"
+                    "        pid|process) words+=\" $(pfprof list 2>/dev/null | awk '$1 ~ "
+                    "/^[0-9]+$/ {print $1}')\" ;;\n"
+                    "    esac\n"
+                    "    COMPREPLY=($(compgen -W \"$options $words\" -- \"$current\"))\n"
+                    "    case $kind in\n"
+                    "        process|file|words) COMPREPLY+=($(compgen -f -- \"$current\")) ;;\n"
+                    "        command) COMPREPLY+=($(compgen -c -- \"$current\")) ;;\n"
+                    "    esac\n"
+                    "    case ${COMPREPLY[0]-} in *=) compopt -o nospace 2>/dev/null ;; esac\n"
+                    "}\n"
+                    "complete -o default -F _pfprof pfprof\n");
 }
 
 // --- zsh
@@ -119,11 +121,10 @@ static gchar *zsh_text(const gchar *text) {
 static void put_zsh_option(GString *out, const cli_option *option) {
     g_autofree gchar *help = zsh_text(option->help);
     g_autofree gchar *words = words_of(option);
-    g_autofree gchar *value =
-        option->argument == NULL  ? g_strdup("")
-        : words != NULL           ? g_strdup_printf(":value:(%s)", words)
-        : strcmp(option->argument, "FILE") == 0 ? g_strdup(":file:_files")
-                                  : g_strdup(":value: ");
+    g_autofree gchar *value = option->argument == NULL ? g_strdup("")
+                              : words != NULL          ? g_strdup_printf(":value:(%s)", words)
+                              : strcmp(option->argument, "FILE") == 0 ? g_strdup(":file:_files")
+                                                                      : g_strdup(":value: ");
     g_string_append_printf(out, " \\\n                '--%s%s[%s]%s'", option->name,
                            option->argument != NULL ? "=" : "", help, value);
 }
@@ -145,25 +146,26 @@ static void put_zsh_operands(GString *out, const cli_command *command) {
                              "                '*::argument:_normal'");
         break;
     case CLI_OPERAND_WORDS:
-        g_string_append_printf(out,
-                               " \\\n                '1:word:(%s)' \\\n                '*:file:_files'",
-                               command->words);
+        g_string_append_printf(
+            out, " \\\n                '1:word:(%s)' \\\n                '*:file:_files'",
+            command->words);
         break;
     }
 }
 
 static void put_zsh(GString *out) {
-    g_string_append(out, "#compdef pfprof\n"
-                         "_pfprof_processes() {\n"
-                         "    local -a found\n"
-                         "    found=(${(f)\"$(pfprof list 2>/dev/null | awk '$1 ~ /^[0-9]+$/ {print $1}')\"})\n"
-                         "    compadd -a found\n"
-                         "}\n"
-                         "_pfprof_processes_or_files() {\n"
-                         "    _pfprof_processes\n    _files\n"
-                         "}\n"
-                         "_pfprof() {\n"
-                         "    local -a commands\n    commands=(\n");
+    g_string_append(
+        out, "#compdef pfprof\n"
+             "_pfprof_processes() {\n"
+             "    local -a found\n"
+             "    found=(${(f)\"$(pfprof list 2>/dev/null | awk '$1 ~ /^[0-9]+$/ {print $1}')\"})\n"
+             "    compadd -a found\n"
+             "}\n"
+             "_pfprof_processes_or_files() {\n"
+             "    _pfprof_processes\n    _files\n"
+             "}\n"
+             "_pfprof() {\n"
+             "    local -a commands\n    commands=(\n");
     for (guint i = 0; cli_commands[i] != NULL; i++) {
         g_autofree gchar *summary = zsh_text(cli_commands[i]->summary);
         g_string_append_printf(out, "        '%s:%s'\n", cli_commands[i]->name, summary);

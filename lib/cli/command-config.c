@@ -55,9 +55,9 @@ static gint print_all(PfProfilingConfig *config, const cli_args *args) {
         g_autofree gchar *safe = pf_human_text(*value != 0 ? value : "–", 36);
         gint padding = 24 - (gint)pf_human_columns(safe);
         gboolean changed = source != PF_CONFIG_SOURCE_DEFAULT;
-        g_string_append_printf(out, "%-23s %s%s%s%*s %s", names[i], colour && changed ? "\033[1m" : "",
-                               safe, colour && changed ? "\033[0m" : "", MAX(padding, 0), "",
-                               source_word(source));
+        g_string_append_printf(
+            out, "%-23s %s%s%s%*s %s", names[i], colour && changed ? "\033[1m" : "", safe,
+            colour && changed ? "\033[0m" : "", MAX(padding, 0), "", source_word(source));
         if (origin != NULL) {
             g_autofree gchar *path = pf_human_text(origin, 0);
             g_string_append_printf(out, " %s", path);
@@ -112,12 +112,14 @@ const cli_command command_config = {
     .name = "config",
     .operands = "[NAME | migrate FILE]",
     .summary = "shows every setting with its source, or rewrites an old file",
-    .details =
-        "The environment (PROVIDE_PROFILING_*) wins over the file that PROVIDE_PROFILING_CONFIG names, "
-        "or else $XDG_CONFIG_HOME/pfprof/config.ini, and that over the default. With NAME, what the "
-        "setting means and allows.\n\n"
-        "migrate rewrites a file of the old flat form (profiling_enabled, sample_rate) into today's, "
-        "at once or not at all; a file that is in today's form does not change.",
+    .details = "The environment (PROVIDE_PROFILING_*) wins over the file that "
+               "PROVIDE_PROFILING_CONFIG names, "
+               "or else $XDG_CONFIG_HOME/pfprof/config.ini, and that over the default. With NAME, "
+               "what the "
+               "setting means and allows.\n\n"
+               "migrate rewrites a file of the old flat form (profiling_enabled, sample_rate) into "
+               "today's, "
+               "at once or not at all; a file that is in today's form does not change.",
     .options = options,
     .operand = CLI_OPERAND_WORDS,
     .words = "migrate",

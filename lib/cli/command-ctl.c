@@ -107,7 +107,7 @@ static gint flush(PfTarget *target, const cli_args *args) {
 
 // --- orders
 
-static gboolean set_site(PfTarget *target, const gchar *order, gboolean *ret_known,
+static gboolean set_site(PfController *to, const gchar *order, gboolean *ret_known,
                          GError **error) {
     g_autofree gchar *copy = g_strdup(order + strlen("site="));
     g_autofree gchar *function = NULL;
@@ -120,27 +120,27 @@ static gboolean set_site(PfTarget *target, const gchar *order, gboolean *ret_kno
     }
     *rate_at = 0;
     *ret_known = parse_site(copy, &address, &function);
-    return *ret_known && pf_target_set_site_rate(target, address, function, rate, error);
+    return *ret_known && pf_controller_set_site_rate(to, address, function, rate, error);
 }
 
 // FALSE with *ret_known FALSE: there is no such order.
-static gboolean give(PfTarget *target, const gchar *order, gboolean *ret_known, GError **error) {
+static gboolean give(PfController *to, const gchar *order, gboolean *ret_known, GError **error) {
     gdouble rate;
     *ret_known = TRUE;
     if (strcmp(order, "on") == 0 || strcmp(order, "off") == 0) {
-        return pf_target_set_active(target, order[1] == 'n', error);
+        return pf_controller_set_active(to, order[1] == 'n', error);
     }
     if (strcmp(order, "reset") == 0) {
-        return pf_target_reset(target, error);
+        return pf_controller_reset(to, error);
     }
     if (strcmp(order, "sites=default") == 0) {
-        return pf_target_clear_site_rates(target, error);
+        return pf_controller_clear_site_rates(to, error);
     }
     if (g_str_has_prefix(order, "rate=") && parse_rate(order + strlen("rate="), &rate)) {
-        return pf_target_set_rate(target, rate, error);
+        return pf_controller_set_rate(to, rate, error);
     }
     if (g_str_has_prefix(order, "site=")) {
-        return set_site(target, order, ret_known, error);
+        return set_site(to, order, ret_known, error);
     }
     *ret_known = FALSE;
     return FALSE;
@@ -157,6 +157,7 @@ static gint run(cli_args *args) {
     if (target == NULL) {
         return 2;
     }
+    g_autoptr(PfController) controller = NULL; // flush needs none
     for (guint i = 1; i < args->operand_count; i++) {
         const gchar *order = args->operands[i];
         gboolean known;
@@ -165,7 +166,15 @@ static gint run(cli_args *args) {
             if (status != 0) {
                 return status;
             }
-        } else if (!give(target, order, &known, &error)) {
+            continue;
+        }
+        if (controller == NULL) {
+            controller = pf_controller_new_for_file(pf_target_get_path(target), &error);
+        }
+        if (controller == NULL) {
+            return cli_fail_error(error);
+        }
+        if (!give(controller, order, &known, &error)) {
             return known ? cli_fail_error(error) : refuse(order);
         }
     }
@@ -182,7 +191,8 @@ const cli_command command_ctl = {
         "address as `pfprof show --json` has it, or the name of an output function, or both: "
         "0x401136/write); sites=default (takes those back); flush (the summary so far goes to the "
         "process's PROVIDE_PROFILING_OUTPUT file, or, when that is stderr or none, is printed).\n\n"
-        "Orders are words in memory that the process shares: no signal, no ptrace. Each thread takes "
+        "Orders are words in memory that the process shares: no signal, no ptrace. Each thread "
+        "takes "
         "them over at its next output call. Several orders are given one after the other.",
     .examples = "pfprof ctl 4242 off  # stop counting\n"
                 "pfprof ctl 4242 reset rate=1  # from now on, every call timed\n"

@@ -88,9 +88,11 @@ const cli_command command_doctor = {
     .operands = "[COMMAND]",
     .summary = "tells whether profiling works here, and for a program",
     .details =
-        "Looks at the library, the folder for segments, libc, kernel and limits; with COMMAND, at the "
+        "Looks at the library, the folder for segments, libc, kernel and limits; with COMMAND, at "
+        "the "
         "program: static, Go, musl, set-user-ID, file capabilities, sanitizers, another machine, "
-        "scripts. Nothing is run. Each finding is ok, note (something is not seen or costs more) or "
+        "scripts. Nothing is run. Each finding is ok, note (something is not seen or costs more) "
+        "or "
         "bad (nothing can be measured), with what to do.\n\n"
         "The exit status is 1 when something is bad.",
     .examples = "pfprof doctor /usr/bin/sudo",

@@ -45,7 +45,8 @@ static void put_row(GString *out, PfSnapshot *snapshot, guint width, gboolean co
     const PfProcess *process = pf_snapshot_get_process(snapshot);
     const PfStats *messages = pf_snapshot_get_messages(snapshot);
     gboolean killed = process->state == PF_PROCESS_STATE_KILLED;
-    g_autoptr(GDateTime) start = g_date_time_new_from_unix_local(process->start_unix_ns / 1000000000);
+    g_autoptr(GDateTime) start =
+        g_date_time_new_from_unix_local(process->start_unix_ns / 1000000000);
     g_autofree gchar *when =
         start != NULL ? g_date_time_format(start, "%m-%d %H:%M:%S") : g_strdup("–");
     g_autofree gchar *count = pf_human_count((gdouble)messages->message_count);
@@ -63,7 +64,8 @@ static gint print_text(const GPtrArray *left, const cli_args *args) {
     g_autoptr(GString) out = g_string_new(NULL);
     g_autoptr(PfSymbolizer) symbolizer = pf_symbolizer_new();
     if (!cli_has(args, "full")) {
-        g_string_append_printf(out, "%s    pid  state   since          messages      bytes  command%s\n",
+        g_string_append_printf(out,
+                               "%s    pid  state   since          messages      bytes  command%s\n",
                                colour ? "\033[1m" : "", colour ? "\033[0m" : "");
     }
     for (guint i = 0; i < left->len; i++) {
@@ -132,8 +134,7 @@ static gint run(cli_args *args) {
     } else {
         status = left->len > 0 ? print_text(left, args) : cli_print("nothing was left behind\n");
         if (cleaned > 0) {
-            g_autofree gchar *line =
-                g_strdup_printf("%u empty leftovers cleaned away\n", cleaned);
+            g_autofree gchar *line = g_strdup_printf("%u empty leftovers cleaned away\n", cleaned);
             status = status == 0 ? cli_print(line) : status;
         }
     }
@@ -157,8 +158,10 @@ const cli_command command_salvage = {
         "A process that is killed leaves its segment behind, complete up to its last call. salvage "
         "lists these and the segments that were kept on purpose (PROVIDE_PROFILING_KEEP_SEGMENT); "
         "`pfprof show PID` shows one with file and line. --remove deletes what was listed.\n\n"
-        "The segment of a running process is never touched; a new process that has the number of an old "
-        "one is told apart by its start. What holds nothing (files that were never filled, folders of "
+        "The segment of a running process is never touched; a new process that has the number of "
+        "an old "
+        "one is told apart by its start. What holds nothing (files that were never filled, folders "
+        "of "
         "runs that are over) is cleaned away at every call.",
     .examples = "pfprof salvage --full  # what the crashed ones had written\n"
                 "pfprof salvage --remove",

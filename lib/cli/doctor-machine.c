@@ -30,9 +30,10 @@ static void check_library(doctor *self) {
         return;
     }
     if (statvfs(self->library, &system) == 0 && (system.f_flag & ST_NOEXEC)) {
-        doctor_say(self, DOCTOR_BAD, "library",
-                   g_strdup_printf("%s lies on a file system that is mounted noexec", self->library),
-                   g_strdup("copy it elsewhere, such as /usr/local/lib, and use --library"));
+        doctor_say(
+            self, DOCTOR_BAD, "library",
+            g_strdup_printf("%s lies on a file system that is mounted noexec", self->library),
+            g_strdup("copy it elsewhere, such as /usr/local/lib, and use --library"));
         return;
     }
     if (self->library_elf == NULL || !self->library_elf->is_elf || self->library_elf->is_damaged) {
@@ -120,8 +121,8 @@ static void check_libc(doctor *self) {
     const gchar *version = gnu_get_libc_version();
     sscanf(version, "%u.%u", &major, &minor);
     if (major > 2 || (major == 2 && minor >= 35)) {
-        doctor_say(self, DOCTOR_FINE, "libc", g_strdup_printf("glibc %s: call stacks work", version),
-                   NULL);
+        doctor_say(self, DOCTOR_FINE, "libc",
+                   g_strdup_printf("glibc %s: call stacks work", version), NULL);
     } else {
         doctor_say(self, DOCTOR_NOTE, "libc",
                    g_strdup_printf("glibc %s: no call stacks, they need 2.35", version),
@@ -167,11 +168,12 @@ static void check_perf(doctor *self) {
                    NULL);
         return;
     }
-    doctor_say(self, DOCTOR_NOTE, "perf",
-               g_strdup_printf("perf events are closed (%s, kernel.perf_event_paranoid is %d): "
-                               "`blocked` is asked of getrusage, on some of the timed calls",
-                               g_strerror(problem), read_paranoid()),
-               g_strdup("sysctl kernel.perf_event_paranoid=1, or CAP_PERFMON, for the cheaper way"));
+    doctor_say(
+        self, DOCTOR_NOTE, "perf",
+        g_strdup_printf("perf events are closed (%s, kernel.perf_event_paranoid is %d): "
+                        "`blocked` is asked of getrusage, on some of the timed calls",
+                        g_strerror(problem), read_paranoid()),
+        g_strdup("sysctl kernel.perf_event_paranoid=1, or CAP_PERFMON, for the cheaper way"));
 }
 
 static void check_limits(doctor *self, PfProfilingConfig *config) {
@@ -209,9 +211,9 @@ static void check_config(doctor *self, PfProfilingConfig *config) {
 static void check_left(doctor *self) {
     g_autoptr(GPtrArray) files = pf_snapshot_list_files();
     if (files->len > 100) {
-        doctor_say(self, DOCTOR_NOTE, "segments",
-                   g_strdup_printf("%u segments lie about", files->len),
-                   g_strdup("`pfprof salvage` shows those of dead processes, --remove deletes them"));
+        doctor_say(
+            self, DOCTOR_NOTE, "segments", g_strdup_printf("%u segments lie about", files->len),
+            g_strdup("`pfprof salvage` shows those of dead processes, --remove deletes them"));
     }
 }
 

@@ -30,10 +30,10 @@ static void check_rights(doctor *self, const gchar *path) {
                    g_strdup("other users cannot profile it"));
     }
     if (getuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0) {
-        doctor_say(self, DOCTOR_BAD, "rights",
-                   g_strdup_printf("%s has file capabilities: the loader preloads nothing into it",
-                                   path),
-                   g_strdup("profile a copy of it (cp drops them), or run it as root"));
+        doctor_say(
+            self, DOCTOR_BAD, "rights",
+            g_strdup_printf("%s has file capabilities: the loader preloads nothing into it", path),
+            g_strdup("profile a copy of it (cp drops them), or run it as root"));
     }
 }
 
@@ -62,9 +62,11 @@ static void check_machine(doctor *self, const elf_file *elf) {
 
 static void check_kind(doctor *self, const elf_file *elf) {
     if (elf->is_go) {
-        doctor_say(self, DOCTOR_BAD, "language",
-                   g_strdup("a Go program: it makes system calls of its own, past libc"),
-                   g_strdup("only what goes through cgo can be seen; measure it by strace -c or bpftrace"));
+        doctor_say(
+            self, DOCTOR_BAD, "language",
+            g_strdup("a Go program: it makes system calls of its own, past libc"),
+            g_strdup(
+                "only what goes through cgo can be seen; measure it by strace -c or bpftrace"));
     }
     if (!elf->is_dynamic || elf->interpreter == NULL) {
         doctor_say(self, DOCTOR_BAD, "linking",
@@ -73,9 +75,10 @@ static void check_kind(doctor *self, const elf_file *elf) {
         return;
     }
     gboolean is_musl = strstr(elf->interpreter, "ld-musl") != NULL || needs(elf, "libc.musl");
-    gboolean is_ours_musl = self->library_elf != NULL && (needs(self->library_elf, "libc.musl") ||
-                                                          needs(self->library_elf, "libc.so") ) &&
-                            !needs(self->library_elf, "libc.so.6");
+    gboolean is_ours_musl =
+        self->library_elf != NULL &&
+        (needs(self->library_elf, "libc.musl") || needs(self->library_elf, "libc.so")) &&
+        !needs(self->library_elf, "libc.so.6");
     if (is_musl && !is_ours_musl) {
         doctor_say(self, DOCTOR_BAD, "libc",
                    g_strdup("a program for musl, and the library is for glibc"),
@@ -132,8 +135,8 @@ static void check_imports(doctor *self, const elf_file *elf) {
     }
     if (count > 0) {
         doctor_say(self, DOCTOR_FINE, "calls",
-                   g_strdup_printf("it imports %u functions that are counted: %s%s", count, some->str,
-                                   count > 4 ? " ..." : ""),
+                   g_strdup_printf("it imports %u functions that are counted: %s%s", count,
+                                   some->str, count > 4 ? " ..." : ""),
                    NULL);
     } else {
         doctor_say(self, DOCTOR_NOTE, "calls",
@@ -141,8 +144,7 @@ static void check_imports(doctor *self, const elf_file *elf) {
                    g_strdup("its libraries may; what they call is counted"));
     }
     if (g_hash_table_contains(elf->imports, "dlopen")) {
-        doctor_say(self, DOCTOR_NOTE, "plugins",
-                   g_strdup("it opens libraries as it runs (dlopen)"),
+        doctor_say(self, DOCTOR_NOTE, "plugins", g_strdup("it opens libraries as it runs (dlopen)"),
                    g_strdup("those opened with RTLD_DEEPBIND or dlmopen find libc before us: what "
                             "they write is missing, and the coverage line shows it"));
     }
@@ -205,10 +207,10 @@ gboolean doctor_check_program(doctor *self, const gchar *command) {
                        g_strdup("chmod +x"));
         }
         if (elf->is_elf) {
-            doctor_say(self, DOCTOR_FINE, "file",
-                       g_strdup_printf("%s, %s, %u bit", path, elf_machine_name(elf->machine),
-                                       elf->bits),
-                       NULL);
+            doctor_say(
+                self, DOCTOR_FINE, "file",
+                g_strdup_printf("%s, %s, %u bit", path, elf_machine_name(elf->machine), elf->bits),
+                NULL);
             check_rights(self, path);
             check_elf(self, path, elf);
             return TRUE;

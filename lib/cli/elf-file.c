@@ -290,8 +290,7 @@ elf_file *elf_file_read(const gchar *path) {
     }
     elf_file *file = elf_file_new();
     g_autoptr(GArray) segments = g_array_new(FALSE, FALSE, sizeof(segment));
-    reader self = {
-        .file = file, .fd = fd, .size = (guint64)status.st_size, .segments = segments};
+    reader self = {.file = file, .fd = fd, .size = (guint64)status.st_size, .segments = segments};
     read_all(&self);
     close(fd);
     return file;
@@ -312,9 +311,11 @@ const gchar *elf_machine_name(guint machine) {
         guint machine;
         const gchar *name;
     } names[] = {
-        {EM_X86_64, "x86_64"}, {EM_386, "i386"},     {EM_AARCH64, "aarch64"}, {EM_ARM, "arm"},
-        {EM_RISCV, "riscv"},   {EM_PPC64, "ppc64"},  {EM_S390, "s390"},       {EM_MIPS, "mips"},
-        {EM_PPC, "powerpc"},   {EM_LOONGARCH, "loongarch"},
+        {EM_X86_64, "x86_64"},   {EM_386, "i386"},
+        {EM_AARCH64, "aarch64"}, {EM_ARM, "arm"},
+        {EM_RISCV, "riscv"},     {EM_PPC64, "ppc64"},
+        {EM_S390, "s390"},       {EM_MIPS, "mips"},
+        {EM_PPC, "powerpc"},     {EM_LOONGARCH, "loongarch"},
     };
     for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
         if (names[i].machine == machine) {
