@@ -105,7 +105,7 @@ class Reader(unittest.TestCase):
                 self.assertEqual(ours[field], summary[field], f"{what}: {field}")
             else:
                 self.assertAlmostEqual(ours[field], summary[field],
-                                       delta=1 + 1e-6 * summary[field], msg=f"{what}: {field}")
+                                       delta=1 + 2e-5 * summary[field], msg=f"{what}: {field}")
 
     def compare(self, argv, **settings):
         run = pf.execute(argv, KEEP_SEGMENT="true", **settings)
@@ -124,7 +124,8 @@ class Reader(unittest.TestCase):
         self.assertEqual(sorted(ours), sorted(theirs))
         for key, one in theirs.items():
             self.same(ours[key], one, key)
-            self.assertEqual(ours[key].get("offset"), one.get("offset"), key)
+            if one["address"] != "0x0":  # counted while the segment was made: no place
+                self.assertEqual(ours[key]["offset"], one["offset"], key)
         self.assertEqual(
             sorted(one["message_count"] for one in snapshot["streams"] if one["message_count"]),
             sorted(one["message_count"] for one in summary["streams"]))
