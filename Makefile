@@ -18,7 +18,7 @@ FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli)
 
 # Builds libpfprof.so alone, so that the packages of `scripts/bootstrap --build` are enough.
 lib: $(BUILD)/build.ninja
-	@$(MESON) compile -C $(BUILD) pfprof >$(BUILD)/compile.log || { cat $(BUILD)/compile.log; exit 1; }
+	@$(MESON) compile -C $(BUILD) pfprof:shared_library >$(BUILD)/compile.log || { cat $(BUILD)/compile.log; exit 1; }
 
 all: lib library
 
