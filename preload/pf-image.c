@@ -22,60 +22,76 @@ struct pf_image pf_image_at(const void *header) {
     return found;
 }
 
-// There is DT_HASH or, in what is newer, only DT_GNU_HASH, whose chains end with an odd value.
-static uint32_t symbol_count(const uint32_t *hash, const uint32_t *gnu) {
-    if (hash != NULL) {
-        return hash[1];
-    }
-    if (gnu == NULL) {
-        return 0;
-    }
+struct tables {
+    const ElfW(Sym) * symbols;
+    const char *strings;
+    const uint32_t *hash; // DT_HASH, DT_GNU_HASH: at least one of them
+    const uint32_t *gnu;
+    const uint16_t *versions;
+};
+
+static bool is_it(const struct tables *tables, uint32_t at, const char *name) {
+    const ElfW(Sym) *symbol = &tables->symbols[at];
+    // With the highest bit set it is an old version of the name.
+    bool hidden = tables->versions != NULL && (tables->versions[at] & 0x8000) != 0;
+    return symbol->st_shndx != SHN_UNDEF && !hidden && (symbol->st_info & 15) <= STT_FUNC &&
+           pf_same(tables->strings + symbol->st_name, name);
+}
+
+// Buckets of chains of hashes; the last of a chain is odd.  The bloom filter before them is passed over.
+static uint32_t find_gnu(const struct tables *tables, const char *name) {
+    const uint32_t *gnu = tables->gnu;
     const uint32_t *buckets = gnu + 4 + gnu[2] * (sizeof(ElfW(Addr)) / 4);
     const uint32_t *chains = buckets + gnu[0];
-    uint32_t last = 0;
-    for (uint32_t i = 0; i < gnu[0]; i++) {
-        last = buckets[i] > last ? buckets[i] : last;
+    uint32_t hash = 5381;
+    for (const char *c = name; *c; c++) {
+        hash = hash * 33 + (unsigned char)*c;
     }
-    if (last < gnu[1]) {
-        return 0;
+    uint32_t at = gnu[0] != 0 ? buckets[hash % gnu[0]] : 0;
+    for (; at >= gnu[1] && at != 0; at++) {
+        uint32_t chain = chains[at - gnu[1]];
+        if ((chain | 1) == (hash | 1) && is_it(tables, at, name)) {
+            return at;
+        }
+        if (chain & 1) {
+            break;
+        }
     }
-    while (!(chains[last - gnu[1]] & 1)) {
-        last++;
+    return 0;
+}
+
+static uint32_t find(const struct tables *tables, const char *name) {
+    if (tables->gnu != NULL) {
+        return find_gnu(tables, name);
     }
-    return last + 1;
+    uint32_t count = tables->hash != NULL ? tables->hash[1] : 0;
+    for (uint32_t i = 1; i < count; i++) {
+        if (is_it(tables, i, name)) {
+            return i;
+        }
+    }
+    return 0;
 }
 
 void *pf_image_symbol(struct pf_image image, const char *name) {
-    const ElfW(Sym) *symbols = NULL;
-    const char *strings = NULL;
-    const uint32_t *hash = NULL;
-    const uint32_t *gnu = NULL;
-    const uint16_t *versions = NULL;
+    struct tables tables = {NULL};
     for (const ElfW(Dyn) *dynamic = image.dynamic; dynamic != NULL && dynamic->d_tag != DT_NULL;
          dynamic++) {
         // The loader puts addresses where offsets were, but not in the vDSO.
         uintptr_t value = dynamic->d_un.d_ptr;
         const void *at = (const void *)(value < image.bias ? image.bias + value : value);
         switch (dynamic->d_tag) {
-        case DT_SYMTAB: symbols = at; break;
-        case DT_STRTAB: strings = at; break;
-        case DT_HASH: hash = at; break;
-        case DT_GNU_HASH: gnu = at; break;
-        case DT_VERSYM: versions = at; break;
+        case DT_SYMTAB: tables.symbols = at; break;
+        case DT_STRTAB: tables.strings = at; break;
+        case DT_HASH: tables.hash = at; break;
+        case DT_GNU_HASH: tables.gnu = at; break;
+        case DT_VERSYM: tables.versions = at; break;
         default: break;
         }
     }
-    if (symbols == NULL || strings == NULL) {
+    if (tables.symbols == NULL || tables.strings == NULL) {
         return NULL;
     }
-    uint32_t count = symbol_count(hash, gnu);
-    for (uint32_t i = 0; i < count; i++) {
-        unsigned type = symbols[i].st_info & 15;
-        bool hidden = versions != NULL && (versions[i] & 0x8000) != 0; // an old version of the name
-        if (symbols[i].st_shndx != SHN_UNDEF && !hidden && type <= STT_FUNC &&
-            pf_same(strings + symbols[i].st_name, name)) {
-            return (void *)(image.bias + symbols[i].st_value);
-        }
-    }
-    return NULL;
+    uint32_t found = find(&tables, name);
+    return found != 0 ? (void *)(image.bias + tables.symbols[found].st_value) : NULL;
 }

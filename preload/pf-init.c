@@ -80,6 +80,15 @@ static bool written_by_threads(uint64_t *ret_bytes) {
     return size == 0;
 }
 
+// Here and not in the constructor: the first look into /proc costs a process 20 us, and most of those
+// that live shortly write nothing.  What was written before the first call that we see is not counted.
+void pf_note_kernel_bytes(void) {
+    if (!pf_process.child) { // the kernel counts each process from 0
+        pf_process.kernel_bytes_known =
+            written_by("/proc/thread-self/io", &pf_process.kernel_bytes_base);
+    }
+}
+
 bool pf_kernel_bytes(uint64_t *ret_whole, uint64_t *ret_living) {
     return !pf_process.shut && written_by("/proc/self/io", ret_whole) &&
            written_by_threads(ret_living);
@@ -162,13 +171,11 @@ void pf_init(void) {
         return;
     }
     say_missing();
-    pf_clock_init();
-    pf_unwind_init();
+    pf_unwind_note_main();
     choose_stacks();
+    pf_process.why = (uint32_t)pf_process.config.setting[PF_VAR_WHY].number;
     note_start();
     note_stderr();
-    pf_process.kernel_bytes_known =
-        written_by("/proc/thread-self/io", &pf_process.kernel_bytes_base);
     pf_slot_key_made = pthread_key_create(&pf_slot_key, pf_slot_detach) == 0;
     pf_libc_ask(pf_become_child, at_exit, exit_word, at_quick_exit_of);
     __atomic_store_n(&pf_mode, PF_MODE_ON, __ATOMIC_RELEASE);
@@ -212,7 +219,9 @@ void pf_become_child(void) {
     for (unsigned i = 0; i < PF_LOST_COUNT; i++) {
         pf_process.early_lost[i] = 0;
     }
-    pf_process.kernel_bytes_base = 0; // the kernel counts each process from 0
+    pf_process.child = true;
+    pf_process.kernel_bytes_base = 0;
+    pf_process.kernel_bytes_known = true;
     note_start();
 }
 

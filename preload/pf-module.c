@@ -6,12 +6,12 @@
 #include <dlfcn.h>
 
 #ifdef DLFO_EH_SEGMENT_TYPE
-// By dlsym and not by name: a name would ask for a symbol version that an older glibc refuses to
-// load, even where the reference is weak.
+// Not by name: that would ask for a symbol version that an older glibc refuses to load, even where the
+// reference is weak.  Not by dlsym: this may be the first call of a process, in a signal handler.
 static int (*find_object)(void *, struct dl_find_object *);
 
 void pf_module_init(void) {
-    find_object = (int (*)(void *, struct dl_find_object *))pf_next("_dl_find_object");
+    find_object = (int (*)(void *, struct dl_find_object *))pf_next_by_hand("_dl_find_object");
 }
 
 // Segments that lie in the first page, which is mapped because the module is: headers further on

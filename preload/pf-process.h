@@ -23,6 +23,7 @@ struct pf_process {
     struct pf_segment *stale; // the parent's, to be unmapped when ours is made
     uint64_t stale_size;
     bool vm_children;     // some clone shares our memory under another pid
+    uint32_t why;         // bits of WHY: 1 flush, 2 lock, 4 blocked
     uint32_t stack_every; // of the timed calls of a site, one in so many gives a stack; 0: none
     uint32_t stack_depth; // frames
     double stack_factor;  // pf_skip_factor() of one in stack_every
@@ -30,6 +31,7 @@ struct pf_process {
     uint64_t start_monotonic_ns;
     uint64_t kernel_bytes_base;
     bool kernel_bytes_known;
+    bool child; // of a fork: the kernel counts its bytes from 0
     bool stderr_known;
     uint64_t stderr_device; // what descriptor 2 was at start: the summary goes nowhere else
     uint64_t stderr_inode;
@@ -66,6 +68,8 @@ void *pf_map_scratch(size_t *ret_size);
 
 // wchar of /proc/self/io, which holds that of finished threads and of children waited for, and of
 // the living threads alone; false when the kernel does not tell.
+// Notes wchar of this thread as what was there before; once, as the segment is made.
+void pf_note_kernel_bytes(void);
 bool pf_kernel_bytes(uint64_t *ret_whole, uint64_t *ret_living);
 
 // pf-segment-map.c

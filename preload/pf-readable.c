@@ -44,9 +44,11 @@ static bool in_valgrind(void) {
     return false;
 }
 
+void pf_readable_note_main(void) { main_thread = pf_thread_pointer(); }
+
 void pf_readable_init(void) {
     main_top = getauxval(AT_RANDOM) & -sizeof(uintptr_t);
-    main_thread = pf_thread_pointer();
+    main_thread = main_thread != 0 ? main_thread : pf_thread_pointer();
     asking = !in_valgrind() && !ask((uintptr_t)-PAGE) && ask((uintptr_t)&asking & -(uintptr_t)PAGE);
 }
 

@@ -19,6 +19,8 @@ struct pf_memory {
 };
 
 void pf_readable_init(void);
+// The caller is the main thread, if pf_readable_init may be called by another.
+void pf_readable_note_main(void);
 
 // The stack that the caller runs on, `sp` being its stack pointer.  False where that stack is
 // neither the thread's own nor certain to have PF_UNWIND_ROOM bytes left.

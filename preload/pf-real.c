@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -26,9 +27,9 @@ bool pf_relocated(void) { return here == (void *)&here; }
 
 // Before that we cannot call libc by name; but the loader has a list of what is loaded, and has
 // relocated what comes after us.
+static void *find_after_us(const void *loader, const char *name);
+
 void *pf_next_unrelocated(const char *name) {
-    // Another name, because <link.h> declares it as if another image had it.
-    extern const ElfW(Dyn) own[] __asm__("_DYNAMIC") __attribute__((visibility("hidden")));
     ElfW(auxv_t) auxv[64];
     long size = pf_sys_slurp("/proc/self/auxv", (char *)auxv, sizeof auxv);
     const void *loader = NULL;
@@ -37,6 +38,16 @@ void *pf_next_unrelocated(const char *name) {
             loader = (const void *)auxv[i].a_un.a_val;
         }
     }
+    return find_after_us(loader, name);
+}
+
+void *pf_next_by_hand(const char *name) {
+    return find_after_us((const void *)getauxval(AT_BASE), name);
+}
+
+static void *find_after_us(const void *loader, const char *name) {
+    // Another name, because <link.h> declares it as if another image had it.
+    extern const ElfW(Dyn) own[] __asm__("_DYNAMIC") __attribute__((visibility("hidden")));
     const struct r_debug *debug =
         loader != NULL ? pf_image_symbol(pf_image_at(loader), "_r_debug") : NULL;
     const struct link_map *map = debug != NULL ? debug->r_map : NULL;

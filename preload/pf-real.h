@@ -17,6 +17,9 @@ void *pf_next(const char *name);
 bool pf_relocated(void);
 void *pf_next_unrelocated(const char *name);
 
+// Likewise by the loader's list and no lock, when we are relocated: for a call in a signal handler.
+void *pf_next_by_hand(const char *name);
+
 // Resolves the rows that POSIX calls async-signal-safe; pf_resolve_hooks those wrapped by hand.
 void pf_resolve_early(void);
 void pf_resolve_hooks(void);

@@ -15,6 +15,8 @@
 
 #define BEING_WRITTEN UINT64_MAX
 
+enum { ASK_FLUSH = 1, ASK_LOCK = 2, ASK_BLOCKED = 4 }; // as in pf-env.def
+
 // --- before
 
 #ifdef __GLIBC__
@@ -86,6 +88,10 @@ void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool
     if (factor > 0) {
         return; // rate 0: count only
     }
+    const uint32_t why = pf_process.why;
+    if (PF_UNLIKELY(!(why & ASK_FLUSH)) && !(locks && (why & ASK_LOCK))) {
+        stream = NULL;
+    }
     probe->slot = slot;
     probe->entry = entry;
     probe->certain = factor < 0 && entry->calls == 1;
@@ -96,16 +102,22 @@ void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool
         probe->pending = pending(stream);
     }
     probe->detail = detail;
-    pf_switches_begin(probe);
+    if (PF_LIKELY(why & ASK_BLOCKED)) {
+        pf_switches_begin(probe);
+    } else {
+        probe->switches_by = PF_SWITCHES_NOT_ASKED;
+    }
     probe->start_ns = pf_now();
     slot->in_call_key = entry->key;
     slot->in_call_ns = probe->start_ns;
-    if (locks && may_be_locked(stream)) {
+    if (locks && PF_LIKELY(why & ASK_LOCK) && may_be_locked(stream)) {
         if (PF_LIKELY(ftrylockfile(stream) == 0)) {
             funlockfile(stream);
         } else {
             wait_for_lock(probe);
-            pf_switches_begin(probe); // that wait is told apart
+            if (why & ASK_BLOCKED) {
+                pf_switches_begin(probe); // that wait is told apart
+            }
         }
     }
 }
@@ -165,25 +177,38 @@ PF_INLINE void add_bucket(struct pf_slot *slot, struct pf_detail *detail, uint64
     pf_add32(&counts[bucket % PF_HIST_SUB], 1);
 }
 
-static PF_COLD struct pf_ring *make_ring(struct pf_slot *slot) {
+#define FIRST_RING 64u
+
+// A small ring to begin with, because most threads of most programs never fill one; the whole one when
+// that is full.  Many threads share the room that one would have.
+static PF_COLD struct pf_ring *make_ring(struct pf_slot *slot, struct pf_ring *old) {
     struct pf_segment *segment = pf_process.segment;
     uint64_t size = pf_process.config.setting[PF_VAR_BUFFER_SIZE].number;
-    // A power of two, and many threads share the room that one would have.
     while ((size & (size - 1)) != 0) {
-        size += size & -size;
+        size += size & -size; // a power of two
     }
-    for (uint32_t slots = segment->slot_count; slots > 4 && size > 64; slots /= 2) {
+    for (uint32_t slots = segment->slot_count; slots > 4 && size > FIRST_RING; slots /= 2) {
         size /= 2;
     }
+    if (old != NULL && size <= old->size) {
+        return old;
+    }
+    size = old == NULL && size > FIRST_RING ? FIRST_RING : size;
+    uint64_t link = slot->ring;
     struct pf_ring *ring =
         pf_segment_take(sizeof *ring + size * sizeof(struct pf_event), PF_UNIT * 2);
     if (ring == NULL) {
-        slot->ring = UINT64_MAX; // not asked for again
-        return NULL;
+        if (old == NULL) {
+            slot->ring = UINT64_MAX; // not asked for again
+        }
+        return old;
     }
     ring->size = size;
-    uint64_t none = 0;
-    __atomic_compare_exchange_n(&slot->ring, &none, pf_units(segment, ring), false,
+    for (uint64_t i = 0; old != NULL && i < old->size; i++) {
+        ring->event[i] = old->event[i];
+    }
+    ring->head = old != NULL ? old->size : 0;
+    __atomic_compare_exchange_n(&slot->ring, &link, pf_units(segment, ring), false,
                                 __ATOMIC_RELEASE, __ATOMIC_RELAXED);
     return pf_at(segment, slot->ring);
 }
@@ -193,12 +218,15 @@ static PF_COLD struct pf_ring *make_ring(struct pf_slot *slot) {
 PF_INLINE struct pf_event *begin_event(struct pf_slot *slot, struct pf_event *otherwise) {
     struct pf_ring *ring;
     if (PF_UNLIKELY(slot->ring == 0)) {
-        ring = make_ring(slot);
+        ring = make_ring(slot, NULL);
     } else {
         ring = slot->ring == UINT64_MAX ? NULL : pf_at(pf_process.segment, slot->ring);
     }
     if (PF_UNLIKELY(ring == NULL)) {
         return otherwise;
+    }
+    if (PF_UNLIKELY(ring->head == FIRST_RING)) {
+        ring = make_ring(slot, ring);
     }
     struct pf_event *place = &ring->event[pf_next_of(&ring->head) & (ring->size - 1)];
     __atomic_store_n(&place->duration_ns, BEING_WRITTEN, __ATOMIC_RELAXED);

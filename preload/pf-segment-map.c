@@ -10,6 +10,7 @@
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
+#include "pf-unwind.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -20,7 +21,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define FIRST_CHUNK (64u << 10)
+#define FIRST_CHUNK (32u << 10)
 #define MOST_CHUNK (4u << 20)
 #define FOLDER_MOST 92u // with a file name behind it, it fits pf_process.segment_path
 
@@ -284,12 +285,15 @@ void pf_segment_make(void) {
     if (pf_process.shut || __atomic_exchange_n(&pf_process.making, 1, __ATOMIC_ACQUIRE)) {
         return; // another thread is at it: this call is counted in pf_process.early
     }
+    pf_clock_init();
+    pf_unwind_init();
     uint64_t begun = pf_now();
+    pf_note_kernel_bytes();
     if (pf_process.stale != NULL) {
         pf_sys_unmap(pf_process.stale, pf_process.stale_size);
         pf_process.stale = NULL;
     }
-    pf_stream_forget(0, PF_FD_MOST);
+    pf_stream_begin();
     uint64_t size = pf_process.config.setting[PF_VAR_MAX_MEMORY_MB].number << 20;
     struct pf_segment *segment = NULL;
     file_backed = false;

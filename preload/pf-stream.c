@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the stream behind a descriptor.
 //
-// Two descriptors with the same device and inode are one stream, so dup and fdopen need no hook;
+// Two descriptors with the same device and inode, or two files of one path, are one stream, so dup and
+// fdopen need no hook, and a journal that is made anew a thousand times is one stream;
 // close, dup2 and their kin forget what the descriptor led to (pf-descriptors.c), and its next use
 // looks again.  A server opens more sockets than there are numbers: past each kind's share, all
 // further ones of that kind are one stream.
@@ -133,15 +134,24 @@ static void put_socket(struct pf_out *out, int fd) {
     }
 }
 
-static uint32_t make(const struct identity *identity, unsigned id, int fd) {
-    char name[256];
-    struct pf_out out = {.text = name, .size = sizeof name};
-    if (identity->kind == PF_KIND_SOCKET) {
-        put_socket(&out, fd);
-    } else {
-        put_path(&out, fd);
+// What the search looks at: a line of these is worth many records.  Of this process; what the segment
+// says is the truth, so a value that is out of date costs a search and no more.
+static uint64_t inode_of[PF_STREAM_COUNT];
+static uint32_t hash_of[PF_STREAM_COUNT];
+static bool full[PF_KIND_COUNT]; // no number is left for this kind
+
+static uint32_t hash(const struct pf_out *name) {
+    uint64_t hash = name->used;
+    for (size_t i = 0; i < name->used; i++) {
+        hash = (hash ^ (unsigned char)name->text[i]) * PF_KEY_MULTIPLIER;
+        hash ^= hash >> 32;
     }
-    struct pf_stream *stream = pf_segment_take(sizeof *stream + out.used, PF_UNIT);
+    return (uint32_t)hash;
+}
+
+static uint32_t make(const struct identity *identity, unsigned id, int fd,
+                     const struct pf_out *name) {
+    struct pf_stream *stream = pf_segment_take(sizeof *stream + name->used, PF_UNIT);
     if (stream == NULL) {
         return 0;
     }
@@ -152,41 +162,105 @@ static uint32_t make(const struct identity *identity, unsigned id, int fd) {
     stream->id = id;
     stream->opens = 1;
     stream->fd = fd;
-    stream->name_size = (uint32_t)out.used;
-    for (size_t i = 0; i < out.used; i++) {
-        stream->name[i] = name[i];
+    stream->name_size = (uint32_t)name->used;
+    for (size_t i = 0; i < name->used; i++) {
+        stream->name[i] = name->text[i];
     }
     return (uint32_t)pf_units(pf_process.segment, stream);
 }
 
-// The number of that stream.  Numbers are given out in order and by compare-and-swap, so two
-// threads that meet the same new stream end up with one.
-static unsigned find(const struct identity *identity, int fd) {
+static struct pf_stream *stream_of(unsigned id) {
+    struct pf_segment *segment = pf_process.segment;
+    return pf_at(segment, __atomic_load_n(&segment->stream[id], __ATOMIC_ACQUIRE));
+}
+
+// By device and inode: a descriptor that was duplicated, a file that was opened again.
+static unsigned find_inode(const struct identity *identity) {
+    for (unsigned id = PF_STREAM_FIRST; id < PF_STREAM_MANY; id++) {
+        if (inode_of[id] == identity->inode) {
+            struct pf_stream *stream = stream_of(id);
+            if (stream != NULL && stream->inode == identity->inode &&
+                stream->device == identity->device && stream->kind == identity->kind) {
+                __atomic_fetch_add(&stream->opens, 1, __ATOMIC_RELAXED);
+                return id;
+            }
+        }
+    }
+    return PF_STREAM_UNKNOWN;
+}
+
+// By path: a file that was made anew, such as a journal or a log that was rotated.
+static unsigned find_path(const struct identity *identity, const struct pf_out *name) {
+    uint32_t wanted = hash(name);
+    for (unsigned id = PF_STREAM_FIRST; id < PF_STREAM_MANY; id++) {
+        struct pf_stream *stream = hash_of[id] == wanted ? stream_of(id) : NULL;
+        if (stream == NULL || stream->kind != PF_KIND_FILE || stream->name_size != name->used) {
+            continue;
+        }
+        size_t same = 0;
+        while (same < name->used && stream->name[same] == name->text[same]) {
+            same++;
+        }
+        if (same == name->used) {
+            __atomic_store_n(&stream->device, identity->device, __ATOMIC_RELAXED);
+            __atomic_store_n(&stream->inode, identity->inode, __ATOMIC_RELAXED);
+            inode_of[id] = identity->inode;
+            __atomic_fetch_add(&stream->opens, 1, __ATOMIC_RELAXED);
+            return id;
+        }
+    }
+    return PF_STREAM_UNKNOWN;
+}
+
+// A number of its own.  Numbers are given out in order and by compare-and-swap; two threads that meet
+// the same new stream at once may end up with two, which differ in nothing.
+static unsigned add(const struct identity *identity, int fd, const struct pf_out *name) {
     struct pf_segment *segment = pf_process.segment;
     unsigned of_kind = 0;
     unsigned most = identity->kind == PF_KIND_FILE ? MOST_FILES : MOST_OTHERS;
     uint32_t made = 0;
     for (unsigned id = PF_STREAM_FIRST; id < PF_STREAM_MANY; id++) {
-        uint32_t at = __atomic_load_n(&segment->stream[id], __ATOMIC_ACQUIRE);
-        if (at == 0) {
-            if (of_kind == most || (made == 0 && (made = make(identity, id, fd)) == 0)) {
-                break;
-            }
-            ((struct pf_stream *)pf_at(segment, made))->id = id;
-            if (__atomic_compare_exchange_n(&segment->stream[id], &at, made, false,
-                                            __ATOMIC_RELEASE, __ATOMIC_ACQUIRE)) {
-                return id;
-            }
+        struct pf_stream *stream = stream_of(id);
+        if (stream != NULL) {
+            of_kind += stream->kind == identity->kind;
+            continue;
         }
-        struct pf_stream *stream = pf_at(segment, at);
-        if (stream->inode == identity->inode && stream->device == identity->device &&
-            stream->kind == identity->kind) {
-            __atomic_fetch_add(&stream->opens, 1, __ATOMIC_RELAXED);
+        full[identity->kind] = of_kind >= most;
+        if (of_kind >= most || (made == 0 && (made = make(identity, id, fd, name)) == 0)) {
+            break;
+        }
+        ((struct pf_stream *)pf_at(segment, made))->id = id;
+        uint32_t none = 0;
+        if (__atomic_compare_exchange_n(&segment->stream[id], &none, made, false, __ATOMIC_RELEASE,
+                                        __ATOMIC_ACQUIRE)) {
+            inode_of[id] = identity->inode;
+            hash_of[id] = hash(name);
             return id;
         }
-        of_kind += stream->kind == identity->kind;
+        of_kind += stream_of(id)->kind == identity->kind;
     }
     return PF_STREAM_MANY + identity->kind;
+}
+
+static unsigned find(const struct identity *identity, int fd) {
+    unsigned id = find_inode(identity);
+    if (id != PF_STREAM_UNKNOWN) {
+        return id;
+    }
+    if (full[identity->kind] && identity->kind != PF_KIND_FILE) {
+        return PF_STREAM_MANY + identity->kind; // nobody will ask for its name
+    }
+    char text[256];
+    struct pf_out name = {.text = text, .size = sizeof text};
+    if (identity->kind == PF_KIND_SOCKET) {
+        put_socket(&name, fd);
+    } else {
+        put_path(&name, fd);
+    }
+    if (identity->kind == PF_KIND_FILE && name.used != 0) {
+        id = find_path(identity, &name);
+    }
+    return id != PF_STREAM_UNKNOWN ? id : add(identity, fd, &name);
 }
 
 unsigned pf_stream_find(int fd) {
@@ -221,5 +295,12 @@ void pf_stream_forget(unsigned first, unsigned last) {
         if (__atomic_load_n(&pf_stream_of_fd[fd], __ATOMIC_RELAXED) != PF_STREAM_UNKNOWN) {
             __atomic_store_n(&pf_stream_of_fd[fd], PF_STREAM_UNKNOWN, __ATOMIC_RELAXED);
         }
+    }
+}
+
+void pf_stream_begin(void) {
+    pf_stream_forget(0, PF_FD_MOST);
+    for (unsigned kind = 0; kind < PF_KIND_COUNT; kind++) {
+        full[kind] = false;
     }
 }

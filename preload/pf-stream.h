@@ -23,6 +23,9 @@ unsigned pf_stream_find(int fd);
 // The kind of a stream, as far as the segment tells.
 enum pf_kind pf_stream_kind(unsigned stream);
 
+// A new segment: nothing is known yet.
+void pf_stream_begin(void);
+
 // What these descriptors led to is over, or may be.
 void pf_stream_forget(unsigned first, unsigned last);
 #pragma GCC visibility pop

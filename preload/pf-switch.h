@@ -8,7 +8,12 @@
 #include "pf-probe.h"
 #pragma GCC visibility push(hidden)
 
-enum pf_switches_by { PF_SWITCHES_UNKNOWN, PF_SWITCHES_BY_PAGE, PF_SWITCHES_BY_RUSAGE };
+enum pf_switches_by {
+    PF_SWITCHES_UNKNOWN,
+    PF_SWITCHES_BY_PAGE,
+    PF_SWITCHES_BY_RUSAGE,
+    PF_SWITCHES_NOT_ASKED // WHY lacks it: nothing counts as blocked
+};
 
 // A page that the kernel wipes in the child of a fork, where a perf event's page is missing: so even a
 // child of a fork that we did not see knows that it must not look.

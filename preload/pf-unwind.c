@@ -294,11 +294,14 @@ unsigned pf_unwind(struct pf_unwind_state *state, uintptr_t site, uintptr_t *ret
     return take_stack(&memory, pf_plain_address(site), ret_frames, depth);
 }
 
+void pf_unwind_note_main(void) { pf_readable_note_main(); }
+
 void pf_unwind_init(void) {
     pf_module_init();
     pf_readable_init();
 }
 #else
+void pf_unwind_note_main(void) {}
 void pf_unwind_init(void) { pf_module_init(); }
 
 unsigned pf_unwind(struct pf_unwind_state *state, uintptr_t site, uintptr_t *ret_frames,

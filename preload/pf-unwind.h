@@ -22,8 +22,10 @@ _Static_assert(sizeof(struct pf_unwind_state) <= 64, "kept in a thread's slot");
 // How much of the target's stack it may take, all in all.
 #define PF_UNWIND_ROOM 1536
 
-// Once, in the constructor: finds what may not be looked for in a signal handler.
+// Once, before the first stack; may be called in a signal handler.
 void pf_unwind_init(void);
+// In the constructor: the caller is the main thread.
+void pf_unwind_note_main(void);
 
 // The return addresses of the intercepted call and of its callers, innermost first: ret_frames[0]
 // is `site`, the return address of the call; frames of ours below it are skipped.  How many there

@@ -61,8 +61,15 @@ def add_values(rows, case, values, bar=None, limit=None, unit=""):
 def per_call(rows, args, built):
     lib, null, loop = args.lib, built["libnull.so"], built["loop"]
     iterations, blocks = ("40000", "7") if args.quick else ("100000", "11")
+    def timed(why, stacks="off"):
+        return {**enabled(lib, 1.0, null), "PROVIDE_PROFILING_WHY": why,
+                "PROVIDE_PROFILING_STACKS": stacks}
+
     variants = {"bare": {"LD_PRELOAD": null}, "off": {"LD_PRELOAD": f"{lib} {null}"},
-                "0.01": enabled(lib, 0.01, null), "1.0": enabled(lib, 1.0, null)}
+                "0.01": enabled(lib, 0.01, null), "none": timed(""), "flush": timed("flush"),
+                "lock": timed("lock"), "blocked": timed("blocked"),
+                "1.0": timed("flush,lock,blocked"), "auto": enabled(lib, 1.0, null),
+                "all": timed("flush,lock,blocked", "on")}
 
     def measure(variables, call):
         return lambda: run_loop(with_env(variables, [loop, call, iterations, blocks]))
@@ -72,10 +79,17 @@ def per_call(rows, args, built):
     contenders["clock"] = measure({}, "clock")
     found = rotate(contenders, args.rounds)
     for name, label, bar, limit in (("off", "not enabled", 1.5, 1.1),
-                                    ("0.01", "rate 0.01", 2.5, 1.5), ("1.0", "rate 1.0", 55, 50)):
+                                    ("0.01", "rate 0.01", 2.5, 1.5),
+                                    ("none", "rate 1.0, no stacks, no WHY", 55, 50),
+                                    ("1.0", "rate 1.0, no stacks, WHY", 75, None),
+                                    ("auto", "rate 1.0, STACKS=auto, WHY", None, None),
+                                    ("all", "rate 1.0, STACKS=on, WHY", None, None)):
         for call in CALLS:
             added = [a - b for a, b in zip(found[name, call], found["bare", call])]
             add_values(rows, f"{call}, {label}: added", added, bar, limit, " ns")
+    for name in ("flush", "lock", "blocked"):
+        price = [a - b for a, b in zip(found[name, "fprintf"], found["none", "fprintf"])]
+        add_values(rows, f"fprintf, WHY={name}: its price", price, unit=" ns")
     add_values(rows, "two clock reads (floor of rate 1.0)", found["clock"], unit=" ns")
 
 

@@ -868,6 +868,7 @@ class BadValues(pf.Case):
         "ENABLE_FAST_PATH": ["fast"],
         "BACKGROUND_PROCESSING": ["2"],
         "CAPTURE_TEXT": ["text"],
+        "WHY": ["slow", "flush;lock"],
         "STACK_DEPTH": ["0", "65", "deep"],
         "STACK_EVERY": ["1", "often"],
     }
