@@ -35,9 +35,10 @@ gchar *run_folder_make(const gchar *given) {
     if (*given != 0) {
         gchar *path = try_in(given);
         if (path == NULL) {
-            cli_warn("PROVIDE_PROFILING_SEGMENT_DIR=%s is not a folder of yours with mode 0700, in a "
-                     "tmpfs, with a short path",
-                     given);
+            cli_warn(
+                "PROVIDE_PROFILING_SEGMENT_DIR=%s is not a folder of yours with mode 0700, in a "
+                "tmpfs, with a short path",
+                given);
         }
         return path;
     }

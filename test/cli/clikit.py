@@ -11,7 +11,15 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 import pfharness as pf  # noqa: E402
 
-PFPROF = os.path.abspath(os.environ.get("PF_CLI") or os.path.join(pf.ROOT, "build/lib/cli/pfprof"))
+PFPROF = os.path.abspath(
+    os.environ.get("PF_COMMAND") or os.path.join(pf.ROOT, "build/lib/cli/pfprof")
+)
+
+
+def is_sanitized():
+    """AddressSanitizer's runtime wants to come before every preloaded library."""
+    with open(PFPROF, "rb") as file:
+        return b"__asan_init" in file.read()
 
 
 class World:
@@ -101,7 +109,7 @@ def split_session(path, folder):
 class Case(pf.Case):
     def setUp(self):
         if not os.path.exists(PFPROF):
-            self.fail(f"{PFPROF} is not there: build it first, or set PF_CLI")
+            self.fail(f"{PFPROF} is not there: build it first, or set PF_COMMAND")
         self.world = World()
 
     def spilled(self, one):

@@ -95,9 +95,8 @@ class Doctor(clikit.Case):
         done = subprocess.run(
             [setpriv, "--reuid", "65534", "--regid", "65534", "--clear-groups", clikit.PFPROF, "doctor",
              path], capture_output=True, text=True, env=self.world.environment())
-        if "cannot be read" in done.stderr or "Permission denied" in done.stderr:
-            os.chmod(self.world.run.folder, 0o755)
-            self.skipTest("another user cannot get to the program")
+        if "rights" not in done.stdout and done.returncode not in (0, 1):
+            self.skipTest(f"another user cannot run it here: {done.stderr.strip()[-150:]}")
         self.assertIn("capabilities", done.stdout)
 
     def test_sanitizers(self):
@@ -106,6 +105,8 @@ class Doctor(clikit.Case):
         self.assertIn("libasan.so", found["sanitizer"][2])
 
     def test_the_advice_for_asan_works(self):
+        if clikit.is_sanitized():
+            self.skipTest("pfprof is itself sanitized, and asks for its own runtime")
         path = self.compile("-fsanitize=address")
         asan = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True,
                               text=True).stdout.strip()
