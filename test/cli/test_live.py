@@ -40,6 +40,12 @@ class Echo:
             self.process.stdin.flush()
             if self.process.stdout.read(7) != b"a line\n":
                 raise AssertionError("the target fell silent")
+        # The bytes are here before the call is on record: until it waits for more.
+        clikit.wait_until(lambda: self.state() == "S")
+
+    def state(self):
+        with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0]
 
     def end(self):
         self.process.stdin.close()
