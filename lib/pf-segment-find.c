@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where segments lie: the folders of this user, and the names in them.
 #include "pf-segment-find.h"
+#include "pf-config.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,16 @@
 
 #define SUFFIX ".pfseg"
 
-// Both are looked into: the environment of the target need not be ours.
+// All are looked into: the environment of the target need not be ours.  Only who has set
+// SEGMENT_DIR means that folder and no other.
 static GPtrArray *folders(void) {
     GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(PfProfilingConfig) config = pf_profiling_config_new_from_environment();
+    const gchar *given = pf_profiling_config_get_value(config, "segment_dir");
+    if (*given == '/') {
+        g_ptr_array_add(paths, g_strdup(given));
+        return paths;
+    }
     const gchar *runtime = g_getenv("XDG_RUNTIME_DIR");
     g_autofree gchar *usual = g_strdup_printf("/run/user/%u", (guint)geteuid());
     if (runtime != NULL && *runtime == '/') {

@@ -169,8 +169,9 @@ static gboolean read_session(PfSession *self, const gchar *bytes, gsize size, co
     pf_session_set_run(self, command, head.pid, head.start_unix_ns);
     pf_session_set_end(self, head.exit_status, head.signal_number, head.wall_ns);
     guint found = 0;
-    for (gsize at = sizeof head; at < size; found++) {
+    for (gsize at = sizeof head; at < size;) {
         gsize used = 0;
+        found++;
         pf_reader *reader = read_part(bytes + at, size - at, &used);
         if (reader != NULL) {
             g_ptr_array_add(self->readers, reader);

@@ -36,6 +36,8 @@ static void pf_session_init(PfSession *self) {
 /**
  * pf_session_new:
  *
+ * Makes a session to be filled.
+ *
  * Returns: (transfer full): a session without segments
  */
 PfSession *pf_session_new(void) { return g_object_new(PF_TYPE_SESSION, NULL); }
@@ -168,6 +170,8 @@ void pf_session_set_end(PfSession *self, gint exit_status, guint signal_number, 
  * pf_session_get_command:
  * @self: a session
  *
+ * What was run.
+ *
  * Returns: (transfer none): the command line that was run; "" when not known
  */
 const gchar *pf_session_get_command(PfSession *self) {
@@ -178,6 +182,8 @@ const gchar *pf_session_get_command(PfSession *self) {
 /**
  * pf_session_get_pid:
  * @self: a session
+ *
+ * Which process was started.
  *
  * Returns: the process that was started; 0 when not known
  */
@@ -190,6 +196,8 @@ guint pf_session_get_pid(PfSession *self) {
  * pf_session_get_exit_status:
  * @self: a session
  *
+ * How the command ended.
+ *
  * Returns: the exit status of the command; -1 when a signal ended it, or it is not known
  */
 gint pf_session_get_exit_status(PfSession *self) {
@@ -200,6 +208,8 @@ gint pf_session_get_exit_status(PfSession *self) {
 /**
  * pf_session_get_signal:
  * @self: a session
+ *
+ * What ended the command.
  *
  * Returns: the signal that ended the command; 0: none
  */
@@ -212,6 +222,8 @@ guint pf_session_get_signal(PfSession *self) {
  * pf_session_get_wall_ns:
  * @self: a session
  *
+ * How long the command ran.
+ *
  * Returns: how long the command ran; 0 when not known
  */
 guint64 pf_session_get_wall_ns(PfSession *self) {
@@ -223,6 +235,8 @@ guint64 pf_session_get_wall_ns(PfSession *self) {
  * pf_session_get_segment_count:
  * @self: a session
  *
+ * How many segments there are.
+ *
  * Returns: how many segments there are; a process that called exec has left one for each program
  */
 guint pf_session_get_segment_count(PfSession *self) {
@@ -233,6 +247,8 @@ guint pf_session_get_segment_count(PfSession *self) {
 /**
  * pf_session_get_running_count:
  * @self: a session
+ *
+ * How many processes had not ended yet.
  *
  * Returns: how many of the processes were still running when their segments were read
  */
@@ -248,6 +264,8 @@ guint pf_session_get_running_count(PfSession *self) {
 /**
  * pf_session_get_unreadable_count:
  * @self: a session
+ *
+ * How many segments are missing.
  *
  * Returns: how many files could not be read
  */

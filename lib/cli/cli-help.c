@@ -66,7 +66,7 @@ void cli_put_command_help(const cli_command *command, GString *text) {
         g_string_append(text, "\nexamples:\n");
         for (guint i = 0; lines[i] != NULL; i++) {
             g_auto(GStrv) parts = g_strsplit(lines[i], "  # ", 2);
-            g_string_append_printf(text, "  %s\n", parts[0]);
+            g_string_append_printf(text, "  %s\n", g_strchomp(parts[0]));
             if (parts[1] != NULL) {
                 g_string_append(text, "      ");
                 cli_put_wrapped(text, parts[1], 6, 6);

@@ -51,7 +51,7 @@ static void put_examples(GString *out, const gchar *examples) {
     for (guint i = 0; lines[i] != NULL; i++) {
         g_auto(GStrv) parts = g_strsplit(lines[i], "  # ", 2);
         g_string_append_c(out, '*');
-        put_text(out, parts[0]);
+        put_text(out, g_strchomp(parts[0]));
         g_string_append(out, "*\n");
         if (parts[1] != NULL) {
             g_string_append_c(out, '\t');

@@ -32,10 +32,10 @@ static void put_bash_values(GString *out, const cli_command *command) {
     for (const cli_option *option = command->options; option->name != NULL; option++) {
         g_autofree gchar *words = words_of(option);
         if (words != NULL) {
-            g_string_append_printf(out, "        %s:--%s) words='%s'; options= ;;\n", command->name,
-                                   option->name, words);
+            g_string_append_printf(out, "        %s:--%s) words='%s' options= kind=none ;;\n",
+                                   command->name, option->name, words);
         } else if (option->argument != NULL && strcmp(option->argument, "FILE") == 0) {
-            g_string_append_printf(out, "        %s:--%s) kind=file; options= ;;\n", command->name,
+            g_string_append_printf(out, "        %s:--%s) kind=file options= ;;\n", command->name,
                                    option->name);
         }
     }

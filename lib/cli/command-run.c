@@ -294,7 +294,8 @@ static gint run(cli_args *args) {
     if (library == NULL || !check_places(config, args)) {
         return RUN_FAILED;
     }
-    g_autofree gchar *folder = run_folder_make();
+    g_autofree gchar *folder =
+        run_folder_make(pf_profiling_config_get_value(config, "segment_dir"));
     if (folder == NULL) {
         return RUN_FAILED;
     }

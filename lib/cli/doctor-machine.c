@@ -92,7 +92,23 @@ static void check_room(doctor *self, const gchar *path) {
     }
 }
 
-static void check_folder(doctor *self) {
+static void check_given_folder(doctor *self, const gchar *given) {
+    g_autofree gchar *problem = folder_problem(given, 077);
+    if (problem == NULL) {
+        check_room(self, given);
+    } else {
+        doctor_say(self, DOCTOR_BAD, "memory",
+                   g_strdup_printf("PROVIDE_PROFILING_SEGMENT_DIR: %s", problem),
+                   g_strdup("unset it, or name a folder of yours in a tmpfs, mode 0700"));
+    }
+}
+
+static void check_folder(doctor *self, PfProfilingConfig *config) {
+    const gchar *given = pf_profiling_config_get_value(config, "segment_dir");
+    if (*given != 0) {
+        check_given_folder(self, given);
+        return;
+    }
     const gchar *runtime = g_getenv("XDG_RUNTIME_DIR");
     g_autofree gchar *shared = g_strdup_printf("/dev/shm/pfprof-%u", (guint)geteuid());
     g_autofree gchar *runtime_problem =
@@ -220,7 +236,7 @@ static void check_left(doctor *self) {
 void doctor_check_machine(doctor *self) {
     g_autoptr(PfProfilingConfig) config = pf_profiling_config_new_from_environment();
     check_library(self);
-    check_folder(self);
+    check_folder(self, config);
     check_libc(self);
     check_kernel(self);
     check_perf(self);

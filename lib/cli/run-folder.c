@@ -31,7 +31,17 @@ static gchar *try_in(const gchar *parent) {
     return NULL;
 }
 
-gchar *run_folder_make(void) {
+gchar *run_folder_make(const gchar *given) {
+    if (*given != 0) {
+        gchar *path = try_in(given);
+        if (path == NULL) {
+            cli_warn(
+                "PROVIDE_PROFILING_SEGMENT_DIR=%s is not a folder of yours with mode 0700, in a "
+                "tmpfs, with a short path",
+                given);
+        }
+        return path;
+    }
     const gchar *runtime = g_getenv("XDG_RUNTIME_DIR");
     gchar *folder = NULL;
     if (runtime != NULL && *runtime == '/' && is_good(runtime, 022)) {

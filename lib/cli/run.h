@@ -27,8 +27,9 @@ gint run_child_follow(const run_child *child);
 
 // --- run-folder.c
 
-// A new folder for the segments of one run, where `list` and `show` find it too; NULL: said.
-gchar *run_folder_make(void);
+// A new folder for the segments of one run, where `list` and `show` find it too, in the usual place or
+// in `given` unless that is empty; NULL: said.
+gchar *run_folder_make(const gchar *given);
 // Takes what is in the folder, and what processes of it left that had become another user.
 void run_folder_collect(const gchar *folder, PfSession *session, PfSessionFlags flags);
 // Deletes the folder unless a process still runs there.

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+# Runs the pfprof of the build folder, in a world of its own for each test.
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+import pfharness as pf  # noqa: E402
+
+PFPROF = os.path.abspath(
+    os.environ.get("PF_COMMAND") or os.path.join(pf.ROOT, "build/lib/cli/pfprof")
+)
+
+
+def is_sanitized():
+    """AddressSanitizer's runtime wants to come before every preloaded library."""
+    with open(PFPROF, "rb") as file:
+        return b"__asan_init" in file.read()
+
+
+class World:
+    """A home, a tmpfs folder for segments, a file for the truth; shared by the commands of a test."""
+
+    def __init__(self):
+        self.run = pf.prepare()
+        self.folder = os.path.join(self.run.runtime, "pfprof")
+        os.mkdir(self.folder, 0o700)
+
+    def environment(self, extra=None):
+        # SEGMENT_DIR: what other processes of this user have left is not our business.
+        env = pf.environment(self.run, None, {
+            "TERM": "dumb", "COLUMNS": None, "PROVIDE_PROFILING_SEGMENT_DIR": self.folder,
+            **(extra or {}),
+        })
+        # The sanitized build of the command is heavy to load, and what it starts is not its business.
+        env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
+        return env
+
+    def start(self, *arguments, extra=None, **options):
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE,
+                   "stderr": subprocess.PIPE, "cwd": self.run.work, **options}
+        return subprocess.Popen(
+            [PFPROF, *map(str, arguments)], env=self.environment(extra), **options
+        )
+
+    def cli(self, *arguments, timeout=100, **options):
+        """A finished command: .status, .out, .err (text)."""
+        process = self.start(*arguments, **options)
+        try:
+            out, err = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise
+        process.status = process.returncode
+        process.out, process.err = (out or b"").decode(), (err or b"").decode()
+        return process
+
+    def json(self, *arguments, **options):
+        done = self.cli(*arguments, "--json", **options)
+        if done.status != 0:
+            raise AssertionError(f"{arguments}: status {done.status}: {done.err}")
+        return json.loads(done.out)
+
+    def profiled(self, argv, **settings):
+        """Starts a program under the library as a user would by hand; returns its Popen."""
+        return pf.start(argv, run=self.run, **{"OUTPUT": "none", "SEGMENT_DIR": self.folder, **settings})[1]
+
+    def segments(self):
+        return self.run.segments()
+
+    def folders(self):
+        """Folders of sessions that are still there."""
+        return [n for n in os.listdir(self.folder) if n.startswith("run-")]
+
+
+def wait_until(condition, seconds=30):
+    """The first true value of `condition()`."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    raise AssertionError("it did not come to that")
+
+
+def split_session(path, folder):
+    """The segments of a saved session as files (docs/session-format.md)."""
+    with open(path, "rb") as file:
+        data = file.read()
+    magic, version, size = struct.unpack_from("<8sII", data)
+    assert magic == b"PFPROFR1" and version == 1, (magic, version)
+    paths = []
+    while size < len(data):
+        assert data[size:size + 8] == b"segment\0", data[size:size + 8]
+        length = struct.unpack_from("<Q", data, size + 16)[0]
+        paths.append(os.path.join(folder, f"{len(paths)}.pfseg"))
+        with open(paths[-1], "wb") as file:
+            file.write(data[size + 64:size + 64 + length])
+        size += 64 + (length + 63) // 64 * 64
+    return paths
+
+
+class Case(pf.Case):
+    def setUp(self):
+        if not os.path.exists(PFPROF):
+            self.fail(f"{PFPROF} is not there: build it first, or set PF_COMMAND")
+        self.world = World()
+
+    def spilled(self, one):
+        return 0  # the reader gives them a thread of their own, number 0
+
+    def assert_error(self, done, status=2, says=None):
+        """One line on stderr that says what and how to mend it, and nothing else."""
+        self.assertEqual(done.status, status, done.err)
+        self.assertEqual(done.out, "")
+        self.assertRegex(done.err, r"\Apfprof: [^\n]+\n\Z")
+        if says is not None:
+            self.assertIn(says, done.err)

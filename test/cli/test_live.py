@@ -1,0 +1,302 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# show, list and ctl on running programs; what they say equals the exit summary.
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import clikit
+import pfharness as pf
+
+# Writes a line for each that it reads, so that a test decides how many there are.
+ECHO = "import os,sys\nwhile os.read(0,1): os.write(1,b'a line\\n')"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Echo:
+    """A python3 that makes exactly as many write calls as it is told."""
+
+    def __init__(self, world, **settings):
+        python = pf.need("python3")
+        run, self.process = pf.start([python, "-c", ECHO], run=world.run, stdin=subprocess.PIPE,
+                                     **{"OUTPUT": "none", "SEGMENT_DIR": world.folder, **settings})
+        self.pid = self.process.pid
+
+    def write(self, count):
+        for _ in range(count):
+            self.process.stdin.write(b"x")
+            self.process.stdin.flush()
+            if self.process.stdout.read(7) != b"a line\n":
+                raise AssertionError("the target fell silent")
+        # The bytes are here before the call is on record: until it waits for more.
+        clikit.wait_until(lambda: self.state() == "S")
+
+    def state(self):
+        with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0]
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=30)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+class Live(clikit.Case):
+    def echo(self, **settings):
+        echo = Echo(self.world, **settings)
+        self.addCleanup(echo.end)
+        return echo
+
+    def writes(self, one):
+        return {f["name"]: f for f in one["functions"]}.get("write", {}).get("message_count", 0)
+
+    def maps(self, pid):
+        with open(f"/proc/{pid}/maps", encoding="utf-8") as file:
+            return file.read()
+
+    def show(self, pid):
+        return self.world.json("show", pid)
+
+    def test_show_follows_exactly(self):
+        echo = self.echo(SAMPLE_RATE="0.1")
+        for total in (1, 10, 60):
+            echo.write(total - (0 if total == 1 else (1 if total == 10 else 10)))
+            self.assertEqual(self.writes(self.show(echo.pid)), total)
+        self.check(self.show(echo.pid))
+        only = self.world.cli("show")
+        self.assertEqual(only.status, 0, only.err)
+        self.assertIn(f"pid {echo.pid}", only.out)
+
+    def test_list(self):
+        one, other = self.echo(), self.echo()
+        one.write(5), other.write(9)
+        listed = {p["pid"]: p for p in self.world.json("list")["processes"]}
+        self.assertEqual({pid: listed[pid]["message_count"] for pid in (one.pid, other.pid)},
+                         {one.pid: 5, other.pid: 9})
+        self.assertEqual(listed[one.pid]["state"], "active")
+        text = self.world.cli("list")
+        self.assertRegex(text.out, rf"(?m)^ *{one.pid}  active +5 ")
+        self.assert_error(self.world.cli("show"), says="list")
+        narrow = self.world.cli("list", extra={"COLUMNS": "80"})
+        for line in narrow.out.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+
+    def test_off_and_on(self):
+        echo = self.echo()
+        echo.write(7)
+        self.assertEqual(self.world.cli("ctl", echo.pid, "off").status, 0)
+        echo.write(20)
+        self.assertEqual(self.writes(self.show(echo.pid)), 7)
+        self.assertEqual(self.world.json("list")["processes"][0]["state"], "dormant")
+        self.assertEqual(self.world.cli("ctl", echo.pid, "on").status, 0)
+        echo.write(4)
+        self.assertEqual(self.writes(self.show(echo.pid)), 11)
+
+    def test_rate(self):
+        echo = self.echo(SAMPLE_RATE="0")
+        echo.write(50)
+        self.assertLessEqual(self.show(echo.pid)["metrics"]["sampled_count"], 1)
+        before = self.show(echo.pid)["metrics"]["sampled_count"]
+        self.assertEqual(self.world.cli("ctl", echo.pid, "rate=1").status, 0)
+        echo.write(40)
+        metrics = self.show(echo.pid)["metrics"]
+        self.assertEqual(metrics["sampled_count"] - before, 40, "every call is timed")
+        self.assertEqual(metrics["message_count"], 90)
+
+    def test_rate_of_a_site(self):
+        echo = self.echo(SAMPLE_RATE="0")
+        echo.write(10)
+        before = self.show(echo.pid)
+        (site,) = [s for s in before["call_sites"] if s["function"] == "write"]
+        for order in (f"site={site['address']}:rate=1", f"site={site['address']}/write:rate=1",
+                      "site=write:rate=1"):
+            at = self.show(echo.pid)["metrics"]["sampled_count"]
+            self.assertEqual(self.world.cli("ctl", echo.pid, order).status, 0)
+            echo.write(5)
+            self.assertEqual(self.show(echo.pid)["metrics"]["sampled_count"], at + 5, order)
+            self.assertEqual(self.world.cli("ctl", echo.pid, "sites=default").status, 0)
+            echo.write(5)
+            self.assertEqual(self.show(echo.pid)["metrics"]["sampled_count"], at + 5, order)
+
+    def test_reset_is_exact_afterwards(self):
+        echo = self.echo(SAMPLE_RATE="1")
+        echo.write(33)
+        self.assertEqual(self.world.cli("ctl", echo.pid, "reset").status, 0)
+        self.assertEqual(self.writes(self.show(echo.pid)), 0)
+        echo.write(12)
+        one = self.check(self.show(echo.pid))
+        self.assertEqual(one["metrics"]["message_count"], 12)
+        self.assertEqual(one["metrics"]["bytes"], 12 * 7)
+
+    def test_flush(self):
+        path = os.path.join(self.world.run.folder, "%n-%p.json")
+        echo = self.echo(OUTPUT=path, FORMAT="json")
+        echo.write(3)
+        self.assertEqual(self.world.cli("ctl", echo.pid, "flush").status, 0)
+        echo.write(2)
+        self.assertEqual(self.world.cli("ctl", echo.pid, "flush").status, 0)
+        name = path.replace("%p", str(echo.pid)).replace("%n", os.path.basename(pf.need("python3")))
+        (found,) = [n for n in os.listdir(self.world.run.folder) if n.endswith(f"-{echo.pid}.json")]
+        with open(os.path.join(self.world.run.folder, found), encoding="utf-8") as file:
+            counts = [json.loads(line)["metrics"]["message_count"] for line in file]
+        self.assertEqual(counts, [3, 5], name)
+        other = self.echo(FORMAT="text")
+        other.write(6)
+        done = self.world.cli("ctl", other.pid, "flush")
+        self.assertIn("ProfileMetrics", done.out)
+
+    def test_wrong_orders(self):
+        echo = self.echo()
+        echo.write(1)
+        for order in ("up", "rate=2", "rate=", "rate=0.1x", "site=:rate=1", "site=write", "rate=nan",
+                      "site=0x:rate=1", "site=0x12/:rate=1", ""):
+            self.assert_error(self.world.cli("ctl", echo.pid, order))
+        self.assert_error(self.world.cli("ctl", echo.pid, "site=nothing:rate=1"), says="nothing")
+        self.assert_error(self.world.cli("ctl", echo.pid), says="ORDER")
+        self.assert_error(self.world.cli("ctl", "x", "on"))
+        self.assert_error(self.world.cli("ctl", "0", "on"))
+
+    def test_who_cannot_be_observed(self):
+        python = pf.need("python3")
+        hidden = self.echo(CLI_ENABLED="false")
+        hidden.write(1)
+        for command in (("show", hidden.pid), ("ctl", hidden.pid, "off")):
+            self.assert_error(self.world.cli(*command), says="CLI_ENABLED=false")
+        bare = subprocess.Popen([python, "-c", "input()"], stdin=subprocess.PIPE)
+        try:
+            clikit.wait_until(lambda: os.path.exists(f"/proc/{bare.pid}/maps"))
+            self.assert_error(self.world.cli("show", bare.pid), says="does not run under pfprof")
+        finally:
+            bare.communicate(b"\n")
+        self.assert_error(self.world.cli("show", bare.pid), says="there is no process")
+        quiet = self.echo()
+        clikit.wait_until(lambda: "libpfprof" in self.maps(quiet.pid))
+        self.assert_error(self.world.cli("ctl", quiet.pid, "off"), says="no output call")
+        self.assert_error(self.world.cli("show", "/etc/passwd"), says="not a segment")
+        self.assert_error(self.world.cli("show", "/no/such"), says="/no/such")
+
+    def test_another_user(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to become another user")
+        setpriv = pf.need("setpriv")
+        echo = self.echo()
+        echo.write(1)
+        done = subprocess.run(
+            [setpriv, "--reuid", "65534", "--regid", "65534", "--clear-groups", clikit.PFPROF, "ctl",
+             str(echo.pid), "off"], capture_output=True, text=True, env=self.world.environment(),
+        )
+        if "No such file" in done.stderr or "Permission denied" in done.stderr:
+            self.skipTest(f"another user cannot run {clikit.PFPROF}")
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"\Apfprof: process \d+ belongs to root[^\n]*\n\Z")
+        echo.write(1)
+        self.assertEqual(self.writes(self.show(echo.pid)), 2)
+
+
+class Servers(clikit.Case):
+    """Live figures of servers under load equal their exit summaries."""
+
+    def compare(self, process, pid=None):
+        """Shows a quiet server, ends it, compares with the summary that it wrote."""
+        pid = pid or process.pid
+        live = clikit.wait_until(lambda: self.settled(pid))
+        os.kill(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+        self.assertEqual(live["metrics"]["message_count"],
+                         live["metrics"]["sampled_count"] + live["metrics"]["dropped_count"])
+        return live
+
+    def settled(self, pid):
+        one = self.world.json("show", pid)
+        time.sleep(0.3)
+        other = self.world.json("show", pid)
+        same = one["metrics"]["message_count"] == other["metrics"]["message_count"]
+        return other if same and other["metrics"]["message_count"] else None
+
+    def test_redis(self):
+        pf.need("redis-server", "redis-benchmark")
+        # By these names: they are links to one program, which looks at its own.
+        server, client = shutil.which("redis-server"), shutil.which("redis-benchmark")
+        port = free_port()
+        run, process = pf.start(
+            [server, "--port", str(port), "--save", "", "--appendonly", "yes", "--dir",
+             self.world.run.work], run=self.world.run, stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL, SAMPLE_RATE="0.1", SEGMENT_DIR=self.world.folder,
+        )
+        try:
+            clikit.wait_until(lambda: b"PONG" in self.talk(port, b"PING\r\n"))
+            subprocess.run([client, "-p", str(port), "-n", "3000", "-q", "-t", "set"],
+                           check=True, capture_output=True, timeout=60)
+            live = self.compare(process)
+        finally:
+            process.kill()
+            process.wait()
+        (exit_summary,) = run.summaries()[process.pid]
+        # A server says good-bye; what it did before is the same.
+        before = {f["name"]: f["message_count"] for f in live["functions"]}
+        after = {f["name"]: f["message_count"] for f in exit_summary["functions"]}
+        self.assertGreaterEqual(before["write"], 3000)
+        for name, count in before.items():
+            self.assertLessEqual(count, after[name], name)
+            self.assertLess(after[name] - count, 30, name)
+
+    def talk(self, port, data):
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1) as s:
+                s.sendall(data)
+                return s.recv(4096)
+        except OSError:
+            return b""
+
+    def test_nginx(self):
+        nginx = pf.need("nginx")
+        folder, port = self.world.run.work, free_port()
+        conf = os.path.join(folder, "nginx.conf")
+        with open(conf, "w", encoding="utf-8") as file:
+            user = "user root;" if os.geteuid() == 0 else ""
+            file.write(
+                f"{user} daemon off; worker_processes 1; pid {folder}/pid; error_log {folder}/error;\n"
+                "events { worker_connections 64; }\n"
+                f"http {{ access_log {folder}/access; server {{ listen 127.0.0.1:{port};\n"
+                "location / { return 200 'hello'; } } }\n"
+            )
+        run, process = pf.start([nginx, "-c", conf, "-p", folder], run=self.world.run,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                SEGMENT_DIR=self.world.folder)
+        requests = 200
+        try:
+            clikit.wait_until(lambda: b"hello" in self.talk(port, b"GET / HTTP/1.0\r\n\r\n"))
+            for _ in range(requests):
+                self.assertIn(b"hello", self.talk(port, b"GET / HTTP/1.0\r\n\r\n"))
+            worker = clikit.wait_until(lambda: [
+                p for p in self.world.json("list")["processes"] if p["message_count"] > requests
+            ])[0]["pid"]
+            live = self.compare(process, worker)
+        finally:
+            process.kill()
+            process.wait()
+        writes = {f["name"]: f["message_count"] for f in live["functions"]}
+        with open(os.path.join(folder, "access"), encoding="utf-8") as file:
+            lines = len(file.readlines())
+        self.assertEqual(writes["write"], lines, "one write for each line of the access log")
+        (exit_summary,) = run.summaries()[worker]
+        after = {f["name"]: f["message_count"] for f in exit_summary["functions"]}
+        self.assertEqual(writes["write"], after["write"])
+        self.assertEqual(writes["writev"], after["writev"])
+
+
+if __name__ == "__main__":
+    pf.main()

@@ -1,0 +1,329 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# pfprof run: the whole tree in one sum, exit statuses, signals, the environment.
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import clikit
+import pfharness as pf
+
+
+def functions(one):
+    return {
+        f["name"]: (f["message_count"], f["bytes"], f["error_count"])
+        for f in one["functions"] + one["flushes"] if f["family"] != "process"
+    }
+
+
+class Run(clikit.Case):
+    def sum_up(self, *argv, options=(), extra=None, timeout=100):
+        """Runs a command; returns what it did and the merged summary as JSON."""
+        path = os.path.join(self.world.run.folder, "sum.json")
+        done = self.world.cli("run", "--output", path, "--json", *options, "--", *argv, extra=extra,
+                              timeout=timeout)
+        one = None
+        if os.path.exists(path) and os.path.getsize(path):
+            with open(path, encoding="utf-8") as file:
+                one = json.loads(file.read())
+            os.unlink(path)
+        self.assertEqual(self.world.segments(), [], "segments are left")
+        self.assertEqual(self.world.folders(), [], "folders are left")
+        return done, one
+
+    def truth(self):
+        accounts = self.world.run.truth.functions()
+        return {n: (a.begun, a.bytes, a.errors) for n, a in accounts.items()
+                if a.begun and n != "child"}  # a vfork child's, which nobody can count
+
+    def only(self, one, names):
+        return {n: v for n, v in functions(one).items() if n in names}
+
+    def test_trees_are_exact(self):
+        for mode in ("fork", "fork-many", "fork-threads", "fork-buffered", "_Fork", "clone",
+                     "vfork-exec", "posix_spawn", "system", "exec", "exec-path", "exec-fails",
+                     "relay"):
+            with self.subTest(mode):
+                self.world = clikit.World()
+                done, one = self.sum_up(pf.build("procs"), mode, options=["--rate", "0.5"])
+                truth = self.truth()
+                self.assertTrue(truth, done.err)
+                self.assertEqual(self.only(one, truth), truth)
+                self.check(one)
+
+    def test_a_killed_child_is_counted_to_its_last_call(self):
+        done, one = self.sum_up(
+            "sh", "-c", f"{pf.build('killme')} 2 & sleep 0.3; kill -9 $!; wait $!; exit 0",
+            options=["--rate", "1"],
+        )
+        self.assertEqual(done.status, 0, done.err)
+        (pid,) = self.world.run.truth.pids()
+        begun, ended = (sum(getattr(a, f) for *_, a in self.world.run.truth.records)
+                        for f in ("begun", "ended"))
+        count = sum(t["message_count"] for t in one["threads"] if t["pid"] == pid)
+        self.assertTrue(ended <= count <= begun, (ended, count, begun))
+        self.assertIn("killed", [p["state"] for p in one["processes"]])
+
+    def test_lives_of_a_moment(self):
+        done, one = self.sum_up("sh", "-c", "for i in $(/usr/bin/seq 60); do /bin/echo $i; done")
+        self.assertEqual(done.status, 0, done.err)
+        self.assertEqual(len([p for p in one["processes"] if p["program"] == "echo"]), 60)
+        self.assertEqual(done.out, "".join(f"{i}\n" for i in range(1, 61)))
+
+    def test_the_target_is_undisturbed(self):
+        script = "echo out; echo err >&2; cat; exit 7"
+        bare = subprocess.run(["sh", "-c", script], input=b"in", capture_output=True)
+        done = self.world.start("run", "--output", "none", "--", "sh", "-c", script,
+                                stdin=subprocess.PIPE)
+        out, err = done.communicate(b"in", timeout=60)
+        self.assertEqual((done.returncode, out, err), (bare.returncode, bare.stdout, bare.stderr))
+
+    def test_the_summary_goes_to_stderr_with_file_and_line(self):
+        done = self.world.cli("run", "--rate", "1", "--", pf.build("procs"), "fork")
+        self.assertIn("ProfileMetrics", done.err)
+        self.assertRegex(done.err, r"truth\.h:\d+|procs\.c:\d+")
+        self.assertRegex(done.err, r"3 processes")
+        for line in done.err.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+        self.assertNotIn("\033", done.err)
+
+    def test_exit_statuses(self):
+        def status(*argv, options=("--output", "none")):
+            return self.world.cli("run", *options, "--", *argv)
+
+        self.assertEqual(status("sh", "-c", "echo; exit 3").status, 3)
+        self.assertEqual(status("sh", "-c", "echo; kill -TERM $$").status, -signal.SIGTERM)
+        self.assertEqual(status("sh", "-c", "echo; kill -KILL $$").status, -signal.SIGKILL)
+        self.assertEqual(status("sh", "-c", "echo; kill -SEGV $$").status, -signal.SIGSEGV)
+        plain = os.path.join(self.world.run.work, "plain")
+        with open(plain, "w", encoding="utf-8"):
+            pass
+        self.assert_error(status(plain), 126)
+        self.assert_error(status("/no/such/program"), 127)
+        self.assert_error(status("no-such-program"), 127)
+        self.assert_error(status("true", options=["--rate", "2"]), 125, "0 to 1")
+        self.assert_error(status("true", options=["--frob"]), 125, "--frob")
+        self.assert_error(status("true", options=["--stacks=yes"]), 125, "auto|on|off")
+        self.assert_error(status("true", options=["--set", "frob=1"]), 125, "frob")
+        self.assert_error(status("true", options=["--set", "frob"]), 125, "NAME=VALUE")
+        self.assert_error(status("true", options=["--library", "/no/lib.so"]), 125, "/no/lib.so")
+        self.assert_error(status("true", options=["--output", "/no/such/file"]), 125, "/no/such")
+        self.assert_error(status("true", options=["--save", "/no/such/file"]), 125, "/no/such")
+        self.assert_error(self.world.cli("run"), 125, "COMMAND")
+        self.assertEqual(self.world.folders(), [])
+
+    def test_signals_reach_the_child(self):
+        trap = "trap 'echo got; exit 9' {0}; echo ready; while :; do sleep 0.05; done"
+        for name in ("TERM", "HUP", "INT", "USR1"):
+            with self.subTest(name):
+                process = self.world.start("run", "--output", "none", "--", "bash", "-c",
+                                           trap.format(name), start_new_session=True)
+                self.assertEqual(process.stdout.readline(), b"ready\n")
+                process.send_signal(getattr(signal, "SIG" + name))
+                out, _ = process.communicate(timeout=30)
+                self.assertEqual((process.returncode, out), (9, b"got\n"))
+
+    def test_ctrl_c_reaches_it_once_and_the_sum_comes(self):
+        script = "n=0; trap 'n=$((n+1)); echo caught $n' INT; echo ready; " \
+                 "for i in 1 2 3 4 5 6; do sleep 0.1; done; echo end $n"
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.chdir(self.world.run.work)
+            os.execve(clikit.PFPROF, ["pfprof", "run", "--", "bash", "-c", script],
+                      self.world.environment())
+        text, sent, end = b"", False, time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                more = os.read(fd, 4096)
+            except OSError:
+                break
+            if not more:
+                break
+            text += more
+            if b"ready" in text and not sent:
+                os.write(fd, b"\x03")
+                sent = True
+        _, status = os.waitpid(pid, 0)
+        text = text.decode()
+        self.assertEqual(os.waitstatus_to_exitcode(status), 0, text)
+        self.assertIn("end 1", text)
+        self.assertNotIn("caught 2", text)
+        self.assertIn("ProfileMetrics", text)
+
+    def test_ctrl_c_ends_both(self):
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(clikit.PFPROF, ["pfprof", "run", "--", "sh", "-c", "echo ready; exec sleep 60"],
+                      self.world.environment())
+        text = b""
+        while b"ready" not in text:
+            text += os.read(fd, 4096)
+        os.write(fd, b"\x03")
+        try:
+            while True:
+                more = os.read(fd, 4096)
+                if not more:
+                    break
+                text += more
+        except OSError:
+            pass
+        _, status = os.waitpid(pid, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), -signal.SIGINT, text.decode())
+        self.assertIn(b"ProfileMetrics", text)
+
+    def test_ld_preload_is_kept(self):
+        if clikit.is_sanitized():
+            self.skipTest("a sanitized pfprof cannot be started under LD_PRELOAD")
+        other = pf.build("libcountmalloc")
+        done = self.world.cli("run", "--output", "none", "--", "sh", "-c", "echo $LD_PRELOAD",
+                              extra={"LD_PRELOAD": other})
+        self.assertRegex(done.out, rf"\A{re.escape(other)}:/\S+/libpfprof\.so\n\Z")
+        twice = self.world.cli("run", "--output", "none", "--", os.path.realpath("/bin/sh"), "-c",
+                               "echo $LD_PRELOAD", extra={"LD_PRELOAD": pf.LIB})
+        self.assertEqual(twice.out, pf.LIB + "\n")
+
+    def test_the_environment_stays_otherwise(self):
+        extra = {"PROVIDE_PROFILING_SAMPLE_RATE": "0.5", "WORD": "kept"}
+        done = self.world.cli("run", "--output", "none", "--", "env", extra=extra)
+        env = dict(line.split("=", 1) for line in done.out.splitlines())
+        self.assertEqual(env["XDG_RUNTIME_DIR"], self.world.run.runtime)
+        self.assertEqual(env["WORD"], "kept")
+        self.assertEqual(env["PROVIDE_PROFILING_SAMPLE_RATE"], "0.5")
+
+    def test_a_bad_setting_is_said_once(self):
+        extra = {"PROVIDE_PROFILING_SAMPLE_RATE": "lots"}
+        done = self.world.cli("run", "--output", "none", "--", "sh", "-c", "/bin/echo 1; /bin/echo 2",
+                              extra=extra)
+        self.assertEqual(done.status, 0)
+        self.assertEqual(len(done.err.splitlines()), 1, done.err)
+        self.assertIn("SAMPLE_RATE", done.err)
+
+    def test_settings_by_option(self):
+        _, one = self.sum_up("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo $i; done",
+                             options=["-r", "1", "--stacks=off"])
+        self.assertEqual(one["metrics"]["sampled_count"], one["metrics"]["message_count"])
+        self.assertEqual(one["stacks"], [])
+        _, one = self.sum_up("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo $i; done",
+                             options=["-r", "1", "--stacks=on"])
+        self.assertNotEqual(one["stacks"], [])
+
+    def test_saved_sessions(self):
+        path = os.path.join(self.world.run.folder, "session.pfs")
+        done, one = self.sum_up(pf.build("procs"), "fork", options=["--save", path, "-r", "1"])
+        shown = self.world.json("show", path)
+        self.assertEqual(functions(shown), functions(one))
+        self.assertEqual(shown["metrics"], one["metrics"])
+        self.assertEqual(functions(shown)["write"][0], self.truth()["write"][0])
+        text = self.world.cli("show", path)
+        self.assertEqual(text.status, 0, text.err)
+        self.assertIn("ProfileMetrics", text.out)
+        with open(path, "rb") as file:
+            data = file.read()
+        for size in (0, 7, 100, 383, 384, 500, len(data) // 2, len(data) - 70):
+            cut = path + ".cut"
+            with open(cut, "wb") as file:
+                file.write(data[:size])
+            done = self.world.cli("show", cut)
+            if done.status == 0:
+                self.assertIn("could not be read", done.err)
+            else:
+                self.assert_error(done)
+
+    def test_what_still_runs_is_said_and_stays_visible(self):
+        script = "(for i in 1 2 3; do /bin/echo $i; done; exec /usr/bin/python3 -c \"" \
+                 "import os,time\nos.write(1,b'x')\ntime.sleep(60)\") >/dev/null 2>&1 & echo $!; sleep 0.7"
+        done = self.world.cli("run", "--output", "none", "--", "bash", "-c", script)
+        pid = int(done.out)
+        try:
+            self.assertEqual(done.status, 0, done.err)
+            self.assertIn("still run", done.err)
+            listed = {p["pid"]: p for p in self.world.json("list")["processes"]}
+            self.assertEqual(listed[pid]["state"], "active")
+        finally:
+            os.kill(pid, signal.SIGKILL)
+
+    def test_nothing_seen(self):
+        done = self.world.cli("run", "--", "true")
+        self.assertEqual(done.status, 0)
+        self.assertRegex(done.err, r"\Apfprof: nothing was seen[^\n]*doctor[^\n]*\n\Z")
+
+    def test_a_process_of_another_user_is_in_the_sum(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, only root's processes can change their user")
+        setpriv = pf.need("setpriv")
+        done, one = self.sum_up(
+            "sh", "-c", f"echo root; exec {setpriv} --reuid 65534 --regid 65534 --clear-groups "
+            "/usr/bin/seq 5", options=["-r", "1"],
+        )
+        self.assertEqual(done.status, 0, done.err)
+        self.assertIn("seq", [p["program"] for p in one["processes"]])
+
+
+class Build(clikit.Case):
+    """make -j of a small project: every process is in the sum, every count exact."""
+
+    def test_200_processes_that_know_what_they_did(self):
+        make, target = pf.need("make"), pf.build("procs")
+        rules = "".join(f"r{i}:\n\t@{target} fork >/dev/null\n" for i in range(70))
+        folder = self.world.run.work
+        with open(os.path.join(folder, "Makefile"), "w", encoding="utf-8") as file:
+            file.write("all: " + " ".join(f"r{i}" for i in range(70)) + "\n" + rules)
+        path = os.path.join(folder, "sum.json")
+        done = self.world.cli("run", "-o", path, "--json", "--", make, "-s", "-j4", timeout=200)
+        self.assertEqual(done.status, 0, done.err)
+        with open(path, encoding="utf-8") as file:
+            one = json.load(file)
+        truth = self.world.run.truth
+        self.assertEqual(len(truth.pids()), 210)
+        self.assertLessEqual(truth.pids(), {p["pid"] for p in one["processes"]})
+        by_pid = {}
+        for thread in one["threads"]:
+            by_pid[thread["pid"]] = by_pid.get(thread["pid"], 0) + thread["message_count"]
+        for pid in truth.pids():
+            count = sum(a.begun for a in truth.functions(pid).values())
+            self.assertEqual(by_pid[pid], count, f"process {pid}")
+
+    def test_a_project_in_c(self):
+        make, gcc = pf.need("make", "gcc")
+        folder = self.world.run.work
+        count = 60
+        for i in range(count):
+            with open(os.path.join(folder, f"f{i}.c"), "w", encoding="utf-8") as file:
+                file.write(f"int f{i}(int x) {{ return x + {i}; }}\n")
+        objects = " ".join(f"f{i}.o" for i in range(count))
+        with open(os.path.join(folder, "Makefile"), "w", encoding="utf-8") as file:
+            file.write(f"lib.a: {objects}\n\t@ar rcs $@ $^\n%.o: %.c\n\t@{gcc} -c $< -o $@\n")
+        saved = os.path.join(folder, "session.pfs")
+        done = self.world.cli("run", "-o", "none", "--save", saved, "--", make, "-s", "-j4",
+                              timeout=300)
+        self.assertEqual(done.status, 0, done.err)
+        one = self.world.json("show", saved)
+        # gcc, cc1 and as for each file.
+        programs = [p["program"] for p in one["processes"]]
+        for program in ("cc1", "as"):
+            self.assertEqual(programs.count(program), count, program)
+        # The parts by another reader, one by one, and the sum of those.
+        parts = os.path.join(self.world.run.folder, "parts")
+        os.mkdir(parts)
+        total = {}
+        for path in clikit.split_session(saved, parts):
+            part = pf.dump_segment(path)
+            for row in part["functions"] + part["flushes"]:
+                sums = total.setdefault(row["name"], [0, 0, 0])
+                for i, name in enumerate(("message_count", "bytes", "error_count")):
+                    sums[i] += row[name]
+        got = {f["name"]: [f["message_count"], f["bytes"], f["error_count"]]
+               for f in one["functions"] + one["flushes"]}
+        self.assertEqual(got, total)
+        self.assertGreater(len(one["processes"]), 2 * count)
+
+
+if __name__ == "__main__":
+    pf.main()
