@@ -28,17 +28,28 @@ FIELD(bytes, bytes_s, pf_top_text_bytes)
 FIELD(p50, p50_ns, pf_top_text_time)
 FIELD(p99, p99_ns, pf_top_text_time)
 FIELD(max, max_ns, pf_top_text_time)
-FIELD(output, output_percent, pf_top_text_percent)
 FIELD(share, share_percent, pf_top_text_percent)
 FIELD(calls_change, calls_change_percent, pf_top_text_change)
 FIELD(cost_change, cost_change, pf_top_text_change)
 
+static gchar *estimate_text(gdouble percent, gboolean is_refused) {
+    g_autofree gchar *text = pf_top_text_percent(percent);
+    return is_refused && percent > 0 ? g_strconcat("≈", text, NULL) : g_steal_pointer(&text);
+}
+
+// Where its own share is not known, that of the window's wall time, which is near it.
+static gdouble output_value(const pf_top_row *row) {
+    return row->output_percent >= 0 ? row->output_percent : row->cost_percent;
+}
+
+static gchar *output_text(const pf_top_row *row) {
+    return estimate_text(output_value(row), row->output_percent < 0);
+}
+
 static gdouble cost_value(const pf_top_row *row) { return row->cost_percent; }
 
 static gchar *cost_text(const pf_top_row *row) {
-    g_autofree gchar *text = pf_top_text_percent(row->cost_percent);
-    return row->is_refused && row->cost_percent > 0 ? g_strconcat("≈", text, NULL)
-                                                    : g_steal_pointer(&text);
+    return estimate_text(row->cost_percent, row->is_refused);
 }
 
 static gdouble error_value(const pf_top_row *row) { return row->error_percent; }
@@ -174,6 +185,9 @@ pf_top_style pf_top_column_style(const pf_top_column *self, const pf_top_row *ro
                : row->cost_percent >= 50 ? PF_TOP_STYLE_BAD
                : row->cost_percent >= 10 ? PF_TOP_STYLE_WARN
                                          : PF_TOP_STYLE_BOLD;
+    }
+    if (self == &output) {
+        return row->output_percent < 0 ? PF_TOP_STYLE_DIM : PF_TOP_STYLE_BOLD;
     }
     if (self == &in_call) {
         return row->in_call_ns >= 1e9 ? PF_TOP_STYLE_BAD

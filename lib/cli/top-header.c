@@ -7,6 +7,7 @@
 
 #define GAP 3 // 2 where every column counts
 #define NARROW 100
+#define LOW 16
 
 // Facts, most important first; what finds no room in the line is left out.
 typedef struct {
@@ -176,6 +177,7 @@ gint pf_top_header_draw(pf_top_view *self, pf_top_screen *screen) {
     draw_who(self, screen);
     draw_totals(self, screen);
     draw_quality(self, screen);
-    draw_tabs(self, screen, 4);
-    return 5;
+    gint tabs = screen->rows < LOW ? 3 : 4; // an empty line, where there is room for it
+    draw_tabs(self, screen, tabs);
+    return tabs + 1;
 }

@@ -93,6 +93,54 @@ def per_call(rows, args, built):
     add_values(rows, "two clock reads (floor of rate 1.0)", found["clock"], unit=" ns")
 
 
+@contextlib.contextmanager
+def watched(command, folder):
+    """`pfprof top` on every process of the folder, ten looks a second; checks that it saw some."""
+    with tempfile.TemporaryFile("w+") as seen:
+        viewer = subprocess.Popen([command, "top", "--batch", "--json", "-d", "0.1"], stdout=seen,
+                                  stdin=subprocess.DEVNULL,
+                                  env={**clean_environment(), "XDG_RUNTIME_DIR": folder})
+        try:
+            yield
+        finally:
+            viewer.terminate()
+            viewer.wait()
+        seen.seek(0)
+        objects = [json.loads(line) for line in seen.read().splitlines() if line.endswith("}")]
+        looks = sum(o["interval"]["metrics"]["message_count"] > 0 for o in objects)
+        if looks < 3:
+            raise Failed(f"top saw the target in {looks} looks only")
+
+
+def attached(rows, args, built, folder):
+    """What a viewer costs the target: the same long loop with one attached and alone."""
+    case = "write, rate 0.01, a top attached (10 looks a second): added"
+    if not os.path.exists(args.command):
+        rows.skip(case, f"{args.command} is not built")
+        return
+    if len(os.sched_getaffinity(0)) < 2:
+        rows.skip(case, "one CPU only: it would measure the viewer's own work")
+        return
+    os.chmod(folder, 0o700)
+    variables = {**enabled(args.lib, 0.01, built["libnull.so"]), "XDG_RUNTIME_DIR": folder}
+    loop = with_env(variables, [built["loop"], "write", "40000000", "5" if args.quick else "11"])
+
+    def alone():
+        return run_loop(loop)
+
+    def with_viewer():
+        with watched(args.command, folder):
+            return run_loop(loop)
+
+    found = rotate({"alone": alone, "watched": with_viewer}, args.rounds)
+    added = [a - b for a, b in zip(found["watched"], found["alone"])]
+    low, high, coverage = median_interval(added)
+    verdict = "ok" if low <= 0 <= high else "over" if low > 0 else "ok (below 0)"
+    rows.add(case, statistics.median(added), f"{low:.3f}..{high:.3f} ({100 * coverage:.0f} %)",
+             "includes 0", None, verdict, " ns",
+             {"values": added, "interval": [low, high], "coverage": coverage})
+
+
 def threads(rows, args, built):
     if len(os.sched_getaffinity(0)) < 2:
         rows.skip("2 threads / 1 thread", "one CPU only")
@@ -404,6 +452,7 @@ def real_program(rows, args, built, program):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lib", required=True, help="libpfprof.so")
+    parser.add_argument("--command", help="pfprof; default: of the same build folder")
     parser.add_argument("--rounds", type=int, help="31, with --quick 7")
     parser.add_argument("--real-rounds", type=int, help="of the real programs: 11, with --quick 6")
     parser.add_argument("--quick", action="store_true", help="a smoke test: its numbers are rough")
@@ -413,6 +462,8 @@ def main():
     args.rounds = args.rounds or (7 if args.quick else 31)
     args.real_rounds = args.real_rounds or (6 if args.quick else 11)
     args.lib = os.path.abspath(args.lib)
+    args.command = os.path.abspath(args.command or os.path.join(
+        os.path.dirname(args.lib), "..", "lib", "cli", "pfprof"))
     if not os.path.isfile(args.lib):
         parser.error(f"no such file: {args.lib}")
     if any(c in args.lib for c in " :"):
@@ -426,6 +477,7 @@ def main():
         memory = stack.enter_context(tempfile.TemporaryDirectory(prefix="pf-bench-", dir="/dev/shm"))
         built = build(folder)
         steps = [("per call", lambda: per_call(rows, args, built)),
+                 ("a top attached", lambda: attached(rows, args, built, memory)),
                  ("2 threads / 1 thread", lambda: threads(rows, args, built)),
                  ("/bin/true", lambda: short_processes(rows, args, built)),
                  ("memory of an idle target", lambda: idle_memory(rows, args))]

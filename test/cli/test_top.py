@@ -104,7 +104,7 @@ class TablesTest(Watched):
             "sites": (r"^call site ", r"^\S*chatter\.c:\d+ in (serve|watch|log_line)"),
             "threads": (r"^thread .*in a call since", r"^\d+ stuck .* s in write"),
             "streams": (r"^stream ", r"^\S*chatter\.log \(fd \d+\)"),
-            "levels": (r"^level ", r"^(info|warning|\(no level found\)) "),
+            "levels": (r"^level ", r"^warning +[\d.]+k? "),
         }
         for number, name in enumerate(TABS, 1):
             with self.subTest(name):
