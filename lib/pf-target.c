@@ -79,6 +79,8 @@ PfTarget *pf_target_new_from_pid(guint pid, GError **error) {
  * pf_target_get_path:
  * @self: a process
  *
+ * Where its segment was found.
+ *
  * Returns: (transfer none): the segment's path; the file may be gone by now
  */
 const gchar *pf_target_get_path(PfTarget *self) {
