@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 # A new or deleted file changes its folder's date, and the lists of tests are made at setup.
 FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli)
 
-.PHONY: all lib library tests run check conform check-sanitize bench bench-peers bench-lib bench-snapshot install \
+.PHONY: all lib library command tests run check conform check-sanitize bench bench-peers bench-lib bench-snapshot install \
     install-library docs format clean help bootstrap
 .DEFAULT_GOAL := lib
 
@@ -20,7 +20,12 @@ FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli)
 lib: $(BUILD)/build.ninja
 	@$(MESON) compile -C $(BUILD) pfprof:shared_library >$(BUILD)/compile.log || { cat $(BUILD)/compile.log; exit 1; }
 
-all: lib library
+all: lib library command
+
+# pfprof and what it needs; with it, `make run` shows one summary with file and line.
+command: $(BUILD)/with-library
+	@$(MESON) compile -C $(BUILD) command >$(BUILD)/compile.log || \
+	    { cat $(BUILD)/compile.log; exit 1; }
 
 # libpf-profiling-1 for programs that link it; needs GLib (scripts/bootstrap).
 library: $(BUILD)/with-library
@@ -48,8 +53,13 @@ run: export PF_CMD = $(value CMD)
 run:
 	@scripts/bootstrap --build
 	@$(MAKE) --no-print-directory lib
-	@LD_PRELOAD="$${LD_PRELOAD:+$$LD_PRELOAD:}$(abspath $(LIB))" \
-	    PROVIDE_PROFILING_ENABLED=true PROVIDE_PROFILING_SAMPLE_RATE=$(RATE) sh -c "$$PF_CMD"
+	@if [ -f $(BUILD)/with-library ]; then \
+	    $(MAKE) --no-print-directory command && \
+	    exec $(BUILD)/lib/cli/pfprof run --rate $(RATE) -- sh -c "$$PF_CMD"; \
+	else \
+	    LD_PRELOAD="$${LD_PRELOAD:+$$LD_PRELOAD:}$(abspath $(LIB))" \
+	    PROVIDE_PROFILING_ENABLED=true PROVIDE_PROFILING_SAMPLE_RATE=$(RATE) sh -c "$$PF_CMD"; \
+	fi
 
 check:
 	@scripts/bootstrap
@@ -104,6 +114,7 @@ clean:
 help:
 	@echo 'make                          build $(LIB)'
 	@echo 'make library                  build libpf-profiling-1 (GLib); make all builds both'
+	@echo 'make command                  build the command pfprof (GLib, elfutils, ncurses)'
 	@echo 'make run                      install what building needs, build, and profile a small demo'
 	@echo 'make run CMD="PROGRAM ..."    profile any other program; RATE=0.01 times one call in 100'
 	@echo 'make check                    install what testing needs, build, run every test'
@@ -115,7 +126,7 @@ help:
 	@echo 'make bench-lib                what a message recorded through libpf-profiling-1 costs'
 	@echo 'make bench-snapshot           what reading a segment of 1,000 sites and 256 threads costs'
 	@echo 'make install DESTDIR= PREFIX= copy the library to PREFIX/lib'
-	@echo 'make install-library          libpfprof.so and libpf-profiling-1 with headers, by meson'
+	@echo 'make install-library          libraries, headers, pfprof, man pages, completion; by meson'
 	@echo 'make docs                     write docs/calls.md and docs/environment.md from the tables'
 	@echo 'make format                   format the C sources'
 	@echo 'make clean                    delete the build folders'
