@@ -10,6 +10,18 @@
 
 #define SUFFIX ".pfseg"
 
+// Root sees everybody's: its servers' workers become other users.
+static void add_others(GPtrArray *paths) {
+    GDir *dir = g_dir_open("/dev/shm", 0, NULL);
+    const gchar *name;
+    while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        if (g_str_has_prefix(name, "pfprof-") && strcmp(name, "pfprof-0") != 0) {
+            g_ptr_array_add(paths, g_build_filename("/dev/shm", name, NULL));
+        }
+    }
+    g_clear_pointer(&dir, g_dir_close);
+}
+
 // All are looked into: the environment of the target need not be ours.  Only who has set
 // SEGMENT_DIR means that folder and no other.
 static GPtrArray *folders(void) {
@@ -29,6 +41,9 @@ static GPtrArray *folders(void) {
         g_ptr_array_add(paths, g_build_filename(usual, "pfprof", NULL));
     }
     g_ptr_array_add(paths, g_strdup_printf("/dev/shm/pfprof-%u", (guint)geteuid()));
+    if (geteuid() == 0) {
+        add_others(paths);
+    }
     return paths;
 }
 
@@ -36,8 +51,8 @@ static GPtrArray *folders(void) {
 // /dev/shm under the name of ours.
 static gboolean is_ours(const gchar *path) {
     struct stat status;
-    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == geteuid() &&
-           (status.st_mode & 077) == 0;
+    return lstat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+           (status.st_uid == geteuid() || geteuid() == 0) && (status.st_mode & 077) == 0;
 }
 
 GPtrArray *pf_segment_folders(void) {

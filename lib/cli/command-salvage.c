@@ -115,7 +115,8 @@ static gint remove_all(const GPtrArray *left) {
         }
     }
     pf_salvage_clean(); // folders are empty now
-    g_autofree gchar *line = g_strdup_printf("%u segments deleted\n", removed);
+    g_autofree gchar *line =
+        g_strdup_printf("%u segment%s deleted\n", removed, removed == 1 ? "" : "s");
     gint printed = cli_print(line);
     return status != 0 ? status : printed;
 }

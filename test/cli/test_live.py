@@ -206,6 +206,28 @@ class Live(clikit.Case):
         self.assertEqual(self.writes(self.show(echo.pid)), 2)
 
 
+    def test_root_sees_what_became_another_user(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to become another user")
+        setpriv, python = pf.need("setpriv", "python3")
+        process = pf.start([setpriv, "--reuid", "65534", "--regid", "65534", "--clear-groups", python,
+                            "-c", "import os,time\nos.write(1,b'x')\ntime.sleep(60)"],
+                           run=self.world.run, OUTPUT="none")[1]
+        try:
+            self.assertEqual(process.stdout.read(1), b"x")
+            everywhere = {"PROVIDE_PROFILING_SEGMENT_DIR": ""}
+            one = clikit.wait_until(lambda: json.loads(
+                self.world.cli("show", process.pid, "--json", extra=everywhere).out or "null"))
+            self.assertEqual(self.writes(one), 1)
+            done = self.world.cli("ctl", process.pid, "off", extra=everywhere)
+            self.assertEqual((done.status, done.err), (0, ""))
+        finally:
+            process.kill()
+            process.communicate()
+            self.world.cli("salvage", process.pid, "--remove",
+                           extra={"PROVIDE_PROFILING_SEGMENT_DIR": ""})
+
+
 class Servers(clikit.Case):
     """Live figures of servers under load equal their exit summaries."""
 

@@ -48,7 +48,7 @@ class Salvage(clikit.Case):
         self.assertIn("nothing was left behind", self.world.cli("salvage", live).out)
         done = self.world.cli("salvage", "--remove")
         self.assertEqual(done.status, 0, done.err)
-        self.assertIn("1 segments deleted", done.out)
+        self.assertIn("1 segment deleted", done.out)
         self.assertEqual([os.path.basename(p).split("-")[0] for p in self.world.segments()],
                          [str(live)])
         self.assertIn("nothing was left behind", self.world.cli("salvage").out)
