@@ -61,6 +61,12 @@ static void add_row(struct pf_summary *summary, size_t room, const struct pf_slo
         row->timed.emoji = detail->emoji;
         row->timed.fields = detail->fields;
         row->timed.errors = detail->errors;
+        bool all = detail->period == 1;
+        row->timed.weight = detail->weight + (all ? (double)detail->timed.count : 0);
+        row->timed.weighted_ns = detail->weighted_ns + (all ? (double)detail->timed.sum_ns : 0);
+        row->timed.spread = detail->spread;
+        row->timed.spread_ns = detail->spread_ns;
+        row->timed.spread_ns2 = detail->variance_ns2;
     }
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     row->bytes = __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED);
@@ -245,8 +251,14 @@ static void add_up(struct pf_stats *stats, const struct pf_row *rows, size_t cou
                                      .sampled = row->timed.sampled,
                                      .sum_ns = row->timed.sum_ns,
                                      .sumsq = row->timed.sumsq_ns2,
-                                     .max_ns = row->timed.max_ns};
+                                     .max_ns = row->timed.max_ns,
+                                     .weight = row->timed.weight,
+                                     .weighted_ns = row->timed.weighted_ns,
+                                     .spread = row->timed.spread,
+                                     .spread_ns = row->timed.spread_ns,
+                                     .spread_ns2 = row->timed.spread_ns2};
         if (row->detail != NULL) {
+            stratum.no_chance = row->detail->period == 0 && row->timed.sampled == 0;
             add_weighted(histogram, row, &stratum);
             pf_why_add(&stats->why, row->detail, (double)row->calls);
             add_levels_and_sizes(stats, row);
