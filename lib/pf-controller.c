@@ -301,8 +301,10 @@ static const gchar *change_rates(struct pf_control *control,
     for (guint i = 0; i < wanted->count; i++) {
         const PfSiteRate *from = &wanted->sites[i];
         good = good && from->rate >= 0 && from->rate <= 1;
-        control->override[i] = (struct pf_override){
-            .site = from->address & PF_KEY_SITE_MASK, .call = from->call, .rate = from->rate};
+        control->override[i] = (struct pf_override){.site = from->address & PF_KEY_SITE_MASK,
+                                                    .call = from->call,
+                                                    .stream = from->stream,
+                                                    .rate = from->rate};
     }
     control->rate = wanted->rate;
     control->override_count = wanted->count;

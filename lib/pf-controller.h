@@ -15,6 +15,7 @@ PF_API PfController *pf_controller_new_for_file(const gchar *path, GError **erro
  * PfSiteRate:
  * @address: return address of a site
  * @call: number of the output function in the table of calls
+ * @stream: number of the stream in its segment; 0: every stream
  * @rate: from 0 to 1
  *
  * The rate of a site.
@@ -22,6 +23,7 @@ PF_API PfController *pf_controller_new_for_file(const gchar *path, GError **erro
 typedef struct {
     guint64 address;
     guint call;
+    guint stream;
     gdouble rate;
 } PfSiteRate;
 

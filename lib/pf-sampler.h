@@ -12,7 +12,7 @@ G_BEGIN_DECLS
  * @offset: address in the module's file; 0: not known
  * @function: (nullable): name of the output function called
  * @module: (nullable): path of the image the site lies in
- * @stream: (nullable): path or name of where most of its bytes go
+ * @stream: (nullable): path or name of where its bytes go
  * @template_text: (nullable): its most frequent format string
  * @level: syslog priority most of its messages have; 8: none was found
  * @calls: calls since the last context; exact
@@ -26,7 +26,7 @@ G_BEGIN_DECLS
  * @cost_ns: what timing one more call costs the program
  * @rate: the rate in force
  *
- * A call site, as a sampler sees it.
+ * A call site and where it writes to, as a sampler sees it; all threads together.
  */
 typedef struct {
     guint64 id;

@@ -163,7 +163,8 @@ static gboolean say(PfSteering *self, const PfSamplingDecision *decision, GError
         const PfSamplingStratum *stratum = &context->strata[i];
         gdouble rate = pf_sampling_decision_get_rate(decision, i);
         if (rate != usual) {
-            wanted one = {{stratum->id & PF_KEY_SITE_MASK, pf_strata_call_of(stratum->id), rate},
+            wanted one = {{stratum->id & PF_KEY_SITE_MASK, pf_strata_call_of(stratum->id),
+                           (guint)(stratum->id >> PF_KEY_STREAM_SHIFT), rate},
                           fabs(rate - usual) * ((gdouble)stratum->calls + 1)};
             g_array_append_val(all, one);
         }

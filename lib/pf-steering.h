@@ -2,8 +2,8 @@
 // PfSteering: asks a sampler about a running program, and gives the program the answer.
 #pragma once
 #include "pf-config.h"
-#include "pf-sampler.h"
 #include "pf-controller.h"
+#include "pf-sampler.h"
 
 G_BEGIN_DECLS
 

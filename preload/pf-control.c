@@ -24,7 +24,9 @@ static double rate_of(uint64_t key) {
     for (uint32_t i = 0; i < count && i < PF_OVERRIDES; i++) {
         const struct pf_override *override = &control->override[i];
         if ((override->site == 0 || override->site == site) &&
-            (override->call >= PF_CALL_COUNT || override->call == call)) {
+            (override->call >= PF_CALL_COUNT || override->call == call) &&
+            (override->stream == PF_STREAM_UNKNOWN ||
+             override->stream == key >> PF_KEY_STREAM_SHIFT)) {
             rate = valid_rate(override->rate, rate);
         }
     }

@@ -10,6 +10,7 @@
 // never print, and then nothing is started at all.
 #include "pf-observer.h"
 #include "pf-arch.h"
+#include "pf-clock.h"
 #include "pf-print.h"
 #include "pf-process.h"
 #include "pf-real.h"
@@ -242,6 +243,7 @@ void pf_observer_start(void) {
     start->argument[3] = folder;
     fill_environment(start);
     uint64_t mask;
+    uint64_t begun = pf_now();
     block(UINT64_MAX, &mask);
     long pid = run(leave, end, 0, start);
     if (pid > 0) {
@@ -250,4 +252,5 @@ void pf_observer_start(void) {
     }
     block(mask, NULL);
     pf_sys_unmap(memory, size);
+    pf_process.segment->setup_ns += pf_since(begun, pf_now());
 }

@@ -139,7 +139,14 @@ static PF_COLD void raise_to(uint64_t *maximum, uint64_t value) {
     }
 }
 
-static void add_double(double *sum, double value) {
+#ifndef PF_ARCH_HAS_EXCHANGE
+static bool pf_exchange(uint64_t *at, uint64_t *expected, uint64_t value) {
+    return __atomic_compare_exchange_n(at, expected, value, false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
+}
+#endif
+
+PF_INLINE void add_double(double *sum, double value) {
     uint64_t *bits = (uint64_t *)sum;
     uint64_t old = __atomic_load_n(bits, __ATOMIC_RELAXED);
     union {
@@ -149,8 +156,7 @@ static void add_double(double *sum, double value) {
     do {
         new.bits = old;
         new.value += value;
-    } while (!__atomic_compare_exchange_n(bits, &old, new.bits, false, __ATOMIC_RELAXED,
-                                          __ATOMIC_RELAXED));
+    } while (!pf_exchange(bits, &old, new.bits));
 }
 
 // `period` is what it was when the call began: a handler's call may have taken another over meanwhile.

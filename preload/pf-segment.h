@@ -73,11 +73,11 @@ enum pf_state { PF_STATE_ACTIVE = 1, PF_STATE_ENDED = 2 };
 #define PF_CTL_CHANGED 4u // struct pf_control has changed: take it over
 #define PF_CTL_HELD 8u    // the owner holds a FILE's lock over a call
 
-// A rate of its own for a site, whatever its stream and thread.
+// A rate of its own for a site, whatever its thread.
 struct pf_override {
-    uint64_t site; // return address; 0: every site of `call`
-    uint32_t call; // PF_CALL_COUNT or more: every call of `site`
-    uint32_t reserved;
+    uint64_t site;   // return address; 0: every site of `call`
+    uint32_t call;   // PF_CALL_COUNT or more: every call of `site`
+    uint32_t stream; // as in keys; PF_STREAM_UNKNOWN: every stream
     double rate;
 };
 #define PF_OVERRIDES 62u
