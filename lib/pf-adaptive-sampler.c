@@ -3,15 +3,19 @@
 #include "pf-adaptive-sampler.h"
 #include "pf-allocation.h"
 #include "pf-learned-site.h"
+#include <math.h>
 
 #define DEFAULT_BUDGET 0.01
 #define DEFAULT_HALF_LIFE 30.0
 #define FAIR 0.4            // of the budget: every site alike; the rest by Neyman
 #define LEAST_OF_BUDGET 0.1 // for timing, however dear the counting is
-#define SETTLE_SECONDS 5.0  // in which what was spent too much or too little is evened out
-#define CPU_SECONDS 3.0     // over which the program's CPU time is averaged
-#define STORM 5e6           // calls per second that a new site may begin with
-#define ALL 0.9             // a rate of this and more may as well be 1
+#define REPAY_SECONDS 4.0   // in which what was spent too much is made up for
+#define SAVE_SECONDS 20.0   // in which what was spent too little may be spent
+#define BURST 3.0           // budgets that may be spent at a time
+#define LEAST_USUAL_NS 1.0
+#define USUAL_COST_NS 100.0
+#define STORM 1e6 // calls per second that a new site may begin with
+#define ALL 0.9   // a rate of this and more may as well be 1
 
 /**
  * PfAdaptiveSampler:
@@ -29,12 +33,12 @@ struct _PfAdaptiveSampler {
     GObject parent_instance;
     gdouble budget;
     gdouble half_life;
-    GHashTable *sites;  // id -> pf_learned_site
-    gdouble cpu;        // CPU seconds of the program per second
-    gdouble spent_ns;   // so far
-    gdouble allowed_ns; // so far
-    gdouble spent_cpu_ns;
-    gdouble first_rate; // what the program was started with
+    GHashTable *sites;   // id -> pf_learned_site
+    gdouble seconds;     // watched, those long ago for less
+    gdouble cpu_seconds; // of the program, likewise
+    gdouble cpu_ns;      // of the program in all
+    gdouble spent_ns;    // in all
+    gdouble first_rate;  // what the program was started with
     guint changes;
 };
 
@@ -55,18 +59,14 @@ static pf_learned_site *site_of(PfAdaptiveSampler *self, guint64 id) {
     return site;
 }
 
-// Keeps the books; gives the calls per second.
+// Keeps the books.
 static void account(PfAdaptiveSampler *self, const PfSamplingContext *context) {
     gdouble seconds = context->interval_seconds;
     gdouble cpu = context->cpu_seconds >= 0 ? context->cpu_seconds : seconds;
-    if (seconds <= 0) {
-        return;
-    }
-    gdouble now = cpu / seconds;
-    gdouble share = self->cpu > 0 ? MIN(seconds / CPU_SECONDS, 1) : 1;
-    self->cpu += share * (now - self->cpu);
-    self->allowed_ns += self->budget * cpu * 1e9;
-    self->spent_cpu_ns += cpu * 1e9;
+    gdouble keep = exp2(-seconds / self->half_life);
+    self->seconds = self->seconds * keep + seconds;
+    self->cpu_seconds = self->cpu_seconds * keep + cpu;
+    self->cpu_ns += cpu * 1e9;
     for (gsize i = 0; i < context->stratum_count; i++) {
         const PfSamplingStratum *stratum = &context->strata[i];
         self->spent_ns += (gdouble)stratum->calls * context->count_cost_ns +
@@ -74,56 +74,89 @@ static void account(PfAdaptiveSampler *self, const PfSamplingContext *context) {
     }
 }
 
-// ns per second that timing may cost from now on.
+// ns per second that timing may cost on average, from now on.
 static gdouble left_for_timing(const PfAdaptiveSampler *self, gdouble count_ns) {
-    gdouble budget = self->budget * self->cpu * 1e9;
-    gdouble saved = (self->allowed_ns - self->spent_ns) / SETTLE_SECONDS;
-    saved = CLAMP(saved, -budget, budget / 2);
+    gdouble budget = self->budget * self->cpu_seconds / self->seconds * 1e9;
+    gdouble saved = self->budget * self->cpu_ns - self->spent_ns;
+    saved = saved < 0 ? saved / REPAY_SECONDS : MIN(saved / SAVE_SECONDS, budget / 2);
     return MAX(budget + saved - count_ns, LEAST_OF_BUDGET * budget);
 }
 
-static gdouble default_rate(const PfAdaptiveSampler *self, gdouble timing_ns, gdouble cost_ns) {
-    return MIN(self->first_rate, timing_ns / (STORM * cost_ns));
-}
-
-static void learn(PfAdaptiveSampler *self, const PfSamplingContext *context, pf_share *shares) {
+static void learn(PfAdaptiveSampler *self, const PfSamplingContext *context,
+                  pf_learned_site **sites) {
     for (gsize i = 0; i < context->stratum_count; i++) {
         const PfSamplingStratum *stratum = &context->strata[i];
-        pf_learned_site *site = site_of(self, stratum->id);
-        if (pf_learned_site_update(site, stratum, context->interval_seconds, self->half_life)) {
+        sites[i] = site_of(self, stratum->id);
+        if (pf_learned_site_update(sites[i], stratum, context->interval_seconds, self->half_life)) {
             self->changes++;
             g_signal_emit(self, signals[CHANGED], 0, stratum->id);
         }
-        gdouble calls = MAX(site->calls_per_second, 0.1);
-        shares[i] = (pf_share){.calls = calls,
-                               .deviation = pf_learned_site_deviation(site),
-                               .cost = MAX(stratum->cost_ns, 1),
-                               .least = MIN(site->wanted / calls, 1)};
     }
+}
+
+// Variance per ns of latency, of all sites together.
+static gdouble usual_ns(pf_learned_site *const *sites, gsize count) {
+    gdouble squares = 0;
+    gdouble time = 0;
+    for (gsize i = 0; i < count; i++) {
+        pf_learned_site_tell(sites[i], &squares, &time);
+    }
+    return time > 0 ? MAX(squares / time, LEAST_USUAL_NS) : LEAST_USUAL_NS;
+}
+
+// What would be spent per second if calls came as in the last interval.
+static gdouble spending(const pf_share *shares, pf_learned_site *const *sites, gsize count) {
+    gdouble cost = 0;
+    for (gsize i = 0; i < count; i++) {
+        cost += sites[i]->calls_now * shares[i].rate * shares[i].cost;
+    }
+    return cost;
+}
+
+// Rates follow the average of some time: a constant rate tells most for its cost, so a quiet time is
+// saved for a busy one.  A burst may use what was saved, but not more than BURST budgets at a time.
+static gdouble share_out(PfAdaptiveSampler *self, const PfSamplingContext *context,
+                         pf_learned_site *const *sites, pf_share *shares) {
+    gsize count = context->stratum_count;
+    gdouble usual = usual_ns(sites, count);
+    gdouble count_ns = 0;
+    for (gsize i = 0; i < count; i++) {
+        gdouble calls = MAX(sites[i]->calls / self->seconds, 0.1);
+        shares[i] = (pf_share){
+            .calls = calls,
+            .deviation = pf_learned_site_deviation(sites[i], usual, context->interval_seconds),
+            .cost = MAX(context->strata[i].cost_ns, 1),
+            .least = MIN(sites[i]->wanted / MAX(sites[i]->calls_now, 1), 1)};
+        count_ns += calls * context->count_cost_ns;
+    }
+    gdouble timing_ns = left_for_timing(self, count_ns);
+    gdouble most = BURST * self->budget * self->cpu_seconds / self->seconds * 1e9;
+    pf_allocate(shares, count, timing_ns, FAIR);
+    gdouble now = spending(shares, sites, count);
+    for (gsize i = 0; now > most && i < count; i++) {
+        shares[i].rate *= most / now;
+    }
+    return timing_ns;
 }
 
 static void decide(PfSampler *sampler, const PfSamplingContext *context,
                    PfSamplingDecision *decision) {
     PfAdaptiveSampler *self = PF_ADAPTIVE_SAMPLER(sampler);
     gsize count = context->stratum_count;
-    g_autofree pf_share *shares = g_new(pf_share, MAX(count, 1));
+    g_autofree pf_learned_site **sites = g_new(pf_learned_site *, count + 1);
+    g_autofree pf_share *shares = g_new(pf_share, count + 1);
     if (self->first_rate < 0) {
         self->first_rate = context->default_rate;
     }
-    account(self, context);
-    learn(self, context, shares);
+    learn(self, context, sites);
     if (context->interval_seconds <= 0) {
         return; // nothing is known per second yet
     }
-    gdouble count_ns = 0;
-    gdouble cost_ns = 100;
-    for (gsize i = 0; i < count; i++) {
-        count_ns += shares[i].calls * context->count_cost_ns;
-        cost_ns = shares[i].cost;
-    }
-    gdouble timing_ns = left_for_timing(self, count_ns);
-    pf_allocate(shares, count, timing_ns, FAIR);
-    pf_sampling_decision_set_default_rate(decision, default_rate(self, timing_ns, cost_ns));
+    account(self, context);
+    gdouble timing_ns = share_out(self, context, sites, shares);
+    gdouble cost_ns = count > 0 ? shares[0].cost : USUAL_COST_NS;
+    pf_sampling_decision_set_default_rate(decision,
+                                          MIN(self->first_rate, timing_ns / (STORM * cost_ns)));
     for (gsize i = 0; i < count; i++) {
         pf_sampling_decision_set_rate(decision, i, shares[i].rate >= ALL ? 1 : shares[i].rate);
     }
@@ -180,7 +213,7 @@ PfAdaptiveSampler *pf_adaptive_sampler_new(const PfAdaptiveSamplingConfig *confi
  */
 gdouble pf_adaptive_sampler_get_spent(PfAdaptiveSampler *self) {
     g_return_val_if_fail(PF_IS_ADAPTIVE_SAMPLER(self), 0);
-    return self->spent_cpu_ns > 0 ? self->spent_ns / self->spent_cpu_ns : 0;
+    return self->cpu_ns > 0 ? self->spent_ns / self->cpu_ns : 0;
 }
 
 /**

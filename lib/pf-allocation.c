@@ -10,7 +10,9 @@
 
 static double at_most_one(double rate) { return rate < 1 ? rate : 1; }
 
-// What each site gets when all are to have the same number of timed calls per second.
+// What each site gets when all are to have the same number of timed calls per second.  Not in proportion to
+// what is known of their deviation: a site that has shown no slow call yet would be starved of those that could
+// show it.
 static double fair_rate(const pf_share *share, double each) {
     return share->calls > each ? each / share->calls : 1;
 }

@@ -6,7 +6,11 @@
 #define NEW_WANTS 60.0      // timed calls for a first idea of the deviation
 #define CHANGED_WANTS 200.0 // and for a new one
 #define KEEP_LEAST 60.0     // forgetting stops there: old news is better than none
-#define PRIOR 8.0           // timed calls that the assumption "deviation = mean" weighs as much as
+// A variance that rests on one slow call is worth little, however many calls were timed.  Its worth is how
+// often the worst interval goes into the sum of squares; so much is "varies as the others do" worth.
+#define PRIOR 8.0
+// Over which the deviation changes: a rate that swings tells less for the same cost.
+#define SMOOTH_SECONDS 2.0
 
 // CUSUM (Page 1954) of the intervals' standardized means: slack and threshold in deviations.  One interval
 // counts for at most MOST, so that a single slow call, however slow, is not a change.
@@ -41,12 +45,13 @@ static void forget(pf_learned_site *self, gdouble keep) {
     self->count *= keep;
     self->sum *= keep;
     self->sumsq *= keep;
+    self->peak *= keep;
 }
 
 gboolean pf_learned_site_update(pf_learned_site *self, const PfSamplingStratum *stratum,
                                 gdouble seconds, gdouble half_life) {
     gdouble n = (gdouble)stratum->sampled;
-    gboolean is_new = self->count == 0 && self->calls_per_second == 0;
+    gboolean is_new = self->count == 0 && self->calls == 0;
     gboolean changed = watch(self, stratum);
     if (changed) {
         forget(self, 0);
@@ -61,23 +66,33 @@ gboolean pf_learned_site_update(pf_learned_site *self, const PfSamplingStratum *
     self->count += n;
     self->sum += stratum->sum_ns;
     self->sumsq += stratum->sumsq_ns2;
+    self->peak = MAX(self->peak, stratum->sumsq_ns2);
     self->wanted = MAX(self->wanted - n, 0);
-    if (seconds > 0) {
-        gdouble rate = (gdouble)stratum->calls / seconds;
-        // Up at once, down over a second: a budget is broken by calls that were not reckoned with.
-        gdouble share = rate > self->calls_per_second ? 1 : 1 - exp(-seconds);
-        self->calls_per_second += share * (rate - self->calls_per_second);
-        self->peak_per_second = MAX(self->peak_per_second * exp2(-seconds / half_life), rate);
-    }
+    self->calls = self->calls * exp2(-seconds / half_life) + (gdouble)stratum->calls;
+    self->calls_now = seconds > 0 ? (gdouble)stratum->calls / seconds : 0;
     return changed;
 }
 
-gdouble pf_learned_site_deviation(const pf_learned_site *self) {
+static gdouble worth(const pf_learned_site *self) {
+    return self->peak > 0 ? MIN(self->sumsq / self->peak, self->count) : 0;
+}
+
+gdouble pf_learned_site_deviation(pf_learned_site *self, gdouble usual_ns, gdouble seconds) {
     if (self->count <= 0) {
         return 0;
     }
     gdouble mean = self->sum / self->count;
-    gdouble variance =
-        (variance_of(self) * self->count + mean * mean * PRIOR) / (self->count + PRIOR);
-    return sqrt(variance) * (1 + 1 / sqrt(self->count));
+    gdouble own = worth(self);
+    gdouble now = sqrt((variance_of(self) * own + usual_ns * mean * PRIOR) / (own + PRIOR));
+    gboolean settled = self->deviation > 0 && now > 0 && self->wanted <= 0;
+    gdouble share = settled ? 1 - exp(-seconds / SMOOTH_SECONDS) : 1;
+    self->deviation = settled ? self->deviation * pow(now / self->deviation, share) : now;
+    return self->deviation;
+}
+
+void pf_learned_site_tell(const pf_learned_site *self, gdouble *squares, gdouble *time) {
+    if (self->count > 0) {
+        *squares += variance_of(self) * self->count;
+        *time += self->sum;
+    }
 }

@@ -7,9 +7,11 @@ typedef struct {
     gdouble count; // timed calls, those long ago for less
     gdouble sum;
     gdouble sumsq;
-    gdouble calls_per_second;
-    gdouble peak_per_second; // decays slowly: what a burst may bring back
-    gdouble above;           // CUSUM of what is slower than it was
+    gdouble peak;      // the largest sum of squares of an interval
+    gdouble deviation; // as last told
+    gdouble calls;     // likewise
+    gdouble calls_now; // per second, in the last interval
+    gdouble above;     // CUSUM of what is slower than it was
     gdouble below;
     gdouble wanted; // timed calls that it shall get soon: it is new or has changed
 } pf_learned_site;
@@ -17,5 +19,9 @@ typedef struct {
 // Takes in what happened in an interval; true when its latency has changed.
 gboolean pf_learned_site_update(pf_learned_site *self, const PfSamplingStratum *stratum,
                                 gdouble seconds, gdouble half_life);
-// The deviation to reckon with: the more careful, the fewer timed calls it rests on.
-gdouble pf_learned_site_deviation(const pf_learned_site *self);
+// The deviation to reckon with: the fewer timed calls it rests on, the more it is the usual one.  That is
+// told as variance per ns of mean latency: where calls are slow now and then, because they are interrupted or
+// flush, the variance is the mean times how long such a call takes.
+gdouble pf_learned_site_deviation(pf_learned_site *self, gdouble usual_ns, gdouble seconds);
+// Adds what the site knows about the usual: variance and time of its timed calls.
+void pf_learned_site_tell(const pf_learned_site *self, gdouble *squares, gdouble *time);

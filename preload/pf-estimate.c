@@ -250,7 +250,11 @@ static void set_limits(const struct pf_estimator *e, struct pf_estimate *estimat
     double longest = e->longest * e->longest * e->longest;
     double tail = longest > 0 ? larger(1 - skew * skew * larger(e->third / longest, 1), 0) : 0;
     // What theory does not have is for what the sample has not seen: the less, the more was timed.
-    double single = weighted ? e->tail / e->variance : skew * root(e->sampled);
+    double single = skew * root(e->sampled);
+    if (weighted) { // a stratum's own, where few strata have all the variance
+        single = e->tail / e->variance;
+        single = single < root(e->effective) ? single : root(e->effective);
+    }
     double missed = (SHIFT_ABOVE - 1) * shift + SHIFT_SQUARE * skew * skew +
                     SHIFT_TAIL * tail * tail * root(single);
     double above = t + shift + root(left) * missed;
