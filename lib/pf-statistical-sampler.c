@@ -5,14 +5,14 @@
 
 // The number of timed calls an interval takes (docs/sampling.md), with room for chance.
 #define ENOUGH 200.0
+#define PERIOD_SECONDS 10.0
 
 /**
  * PfStatisticalSampler:
  *
  * Stratified sampling with the call sites as strata.  The first calls of each are timed with certainty;
- * after those, each site is timed at a base rate, but at least so often that it has a given number of
- * timed calls: a site that is called rarely gets a rate up to 1 until it has them.  A site that has
- * them goes back to the base rate, and a new one begins with rate 1.
+ * after those, each site is timed at a base rate, but so often that it has a given number of timed calls in
+ * ten seconds, all of them if it is called no more often than that.
  *
  * Each timed call's inclusion probability is known, so sums over 1/p are unbiased (Horvitz and Thompson) and
  * totals get intervals, each site's too; the numbers are in the snapshot and the exit summary.
@@ -21,6 +21,7 @@ struct _PfStatisticalSampler {
     GObject parent_instance;
     gdouble rate;
     guint least;
+    gdouble seconds; // watched so far
 };
 
 static void sampler_init(PfSamplerInterface *iface);
@@ -28,25 +29,20 @@ static void sampler_init(PfSamplerInterface *iface);
 G_DEFINE_FINAL_TYPE_WITH_CODE(PfStatisticalSampler, pf_statistical_sampler, G_TYPE_OBJECT,
                               G_IMPLEMENT_INTERFACE(PF_TYPE_SAMPLER, sampler_init))
 
-// What is missing is spread over the next seconds' calls, as many as in the last interval: a site that
-// is called rarely gets 1, a hot one little more than the base.
-static gdouble rate_for(const PfStatisticalSampler *self, const PfSamplingStratum *stratum,
-                        gdouble interval) {
-    gdouble missing = (gdouble)self->least - (gdouble)stratum->total_sampled;
-    gdouble per_second = interval > 0 ? (gdouble)stratum->calls / interval : 0;
-    if (missing <= 0) {
-        return self->rate;
-    }
-    return per_second > missing ? MAX(self->rate, missing / per_second) : 1;
+// A rate that hardly changes tells more than one that is 1 at first and low later, when few timed calls stand
+// for many: so it rests on the calls per second since the beginning.
+static gdouble rate_for(const PfStatisticalSampler *self, const PfSamplingStratum *stratum) {
+    gdouble calls = (gdouble)stratum->total_calls / self->seconds * PERIOD_SECONDS;
+    return calls > self->least ? MAX(self->rate, self->least / calls) : 1;
 }
 
 static void decide(PfSampler *sampler, const PfSamplingContext *context,
                    PfSamplingDecision *decision) {
     PfStatisticalSampler *self = PF_STATISTICAL_SAMPLER(sampler);
+    self->seconds += context->interval_seconds;
     pf_sampling_decision_set_default_rate(decision, self->rate);
-    for (gsize i = 0; i < context->stratum_count; i++) {
-        pf_sampling_decision_set_rate(
-            decision, i, rate_for(self, &context->strata[i], context->interval_seconds));
+    for (gsize i = 0; self->seconds > 0 && i < context->stratum_count; i++) {
+        pf_sampling_decision_set_rate(decision, i, rate_for(self, &context->strata[i]));
     }
 }
 
@@ -61,7 +57,7 @@ static void pf_statistical_sampler_init(PfStatisticalSampler *self) {
 /**
  * pf_statistical_sampler_new:
  * @rate: the base rate, from 0 to 1
- * @least: timed calls that each site shall have; 0: 200, which is enough for an interval
+ * @least: timed calls that each site shall have in ten seconds; 0: 200, which is enough for an interval
  * @error: return location for an error
  *
  * Fails with %PF_SAMPLING_ERROR_BAD_RATE when @rate is not a number from 0 to 1.

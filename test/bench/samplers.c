@@ -3,8 +3,10 @@
 //
 //   samplers extract TRACE SEGMENT...
 //   samplers compare TRACE CPU BUDGET SEEDS   adaptive against a fixed rate with as many timed calls
+//   samplers laws RUNS                        the statistical sampler on five laws
 //   samplers notice TRACE CPU BUDGET SEEDS    how soon a rare site that got 3 times as slow is noticed
 #include "pf-adaptive-sampler.h"
+#include "sampler-laws.h"
 #include "sampler-replay.h"
 #include <math.h>
 #include <stdio.h>
@@ -196,6 +198,10 @@ static void notice(const trace *trace, replay_options *options, gdouble budget, 
 int main(int argc, char **argv) {
     if (argc > 3 && strcmp(argv[1], "extract") == 0) {
         return trace_extract(argv[2], argv + 3, argc - 3);
+    }
+    if (argc == 3 && strcmp(argv[1], "laws") == 0) {
+        print_laws((guint)atoi(argv[2]));
+        return 0;
     }
     trace all;
     if (argc != 6 || !trace_load(&all, argv[2])) {

@@ -178,18 +178,16 @@ END_TEST
 START_TEST(every_site_gets_enough) {
     g_autoptr(PfStatisticalSampler) sampler = pf_statistical_sampler_new(0.01, 200, NULL);
     PfSamplingStratum strata[] = {
-        {.id = 1, .calls = 5, .total_sampled = 8},      // rare: every call
-        {.id = 2, .calls = 100000, .total_sampled = 8}, // hot: the base rate gives enough
-        {.id = 3, .calls = 1000, .total_sampled = 100}, // in between: 100 of the next 10,000
-        {.id = 4, .calls = 5, .total_sampled = 200},    // has enough
+        {.id = 1, .total_calls = 5},      // rare: every call
+        {.id = 2, .total_calls = 100000}, // hot: the base rate gives enough
+        {.id = 3, .total_calls = 4000},   // in between
     };
     PfSamplingContext context = {
-        .interval_seconds = 0.1, .default_rate = 0.01, .strata = strata, .stratum_count = 4};
+        .interval_seconds = 10, .default_rate = 0.01, .strata = strata, .stratum_count = 3};
     ask(sampler, &context);
-    ck_assert(strata[0].rate == 1 && strata[1].rate == 0.01 && strata[3].rate == 0.01);
-    ck_assert_double_eq_tol(strata[2].rate, 0.01, 1e-9);
-    strata[2].calls = 100;
-    ask(sampler, &context);
+    ck_assert(strata[0].rate == 1 && strata[1].rate == 0.01);
+    ck_assert_double_eq_tol(strata[2].rate, 0.05, 1e-9);
+    ask(sampler, &context); // half as many per second
     ck_assert_double_eq_tol(strata[2].rate, 0.1, 1e-9);
 }
 END_TEST
