@@ -7,7 +7,8 @@
 
 #define DEFAULT_BUDGET 0.01
 #define DEFAULT_HALF_LIFE 30.0
-#define FAIR 0.4            // of the budget: every site alike; the rest by Neyman
+#define EVEN 0.5 // of the budget: one rate for all, so that what was learned wrongly costs little
+#define FAIR 0.2 // every site alike; the rest by Neyman
 #define LEAST_OF_BUDGET 0.1 // for timing, however dear the counting is
 #define REPAY_SECONDS 4.0   // in which what was spent too much is made up for
 #define SAVE_SECONDS 20.0   // in which what was spent too little may be spent
@@ -131,7 +132,7 @@ static gdouble share_out(PfAdaptiveSampler *self, const PfSamplingContext *conte
     }
     gdouble timing_ns = left_for_timing(self, count_ns);
     gdouble most = BURST * self->budget * self->cpu_seconds / self->seconds * 1e9;
-    pf_allocate(shares, count, timing_ns, FAIR);
+    pf_allocate(shares, count, timing_ns, EVEN, FAIR);
     gdouble now = spending(shares, sites, count);
     for (gsize i = 0; now > most && i < count; i++) {
         shares[i].rate *= most / now;

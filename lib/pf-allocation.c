@@ -17,6 +17,11 @@ static double fair_rate(const pf_share *share, double each) {
     return share->calls > each ? each / share->calls : 1;
 }
 
+static double even_rate(const pf_share *share, double rate) {
+    (void)share;
+    return at_most_one(rate);
+}
+
 static double neyman_rate(const pf_share *share, double scale) {
     return at_most_one(scale * share->deviation / sqrt(share->cost));
 }
@@ -62,8 +67,9 @@ static void grant_least(pf_share *shares, size_t count, double budget) {
     }
 }
 
-void pf_allocate(pf_share *shares, size_t count, double budget, double fair) {
+void pf_allocate(pf_share *shares, size_t count, double budget, double even, double fair) {
     grant_least(shares, count, budget / 2);
-    raise_rates(shares, count, fair_rate, fair * budget, 1e-6, 1e9);
+    raise_rates(shares, count, even_rate, even * budget, 1e-15, 1);
+    raise_rates(shares, count, fair_rate, (even + fair) * budget, 1e-6, 1e9);
     raise_rates(shares, count, neyman_rate, budget, 1e-15, 1e6);
 }

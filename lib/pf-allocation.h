@@ -12,7 +12,7 @@ typedef struct {
     double rate;      // the answer
 } pf_share;
 
-// Spends `budget` ns per second: the part `fair` of it so that every site has as many timed calls as
-// the others, the rest where it narrows the interval of the total most (Neyman).  `least` goes first, with at
-// most half of the budget.
-void pf_allocate(pf_share *shares, size_t count, double budget, double fair);
+// Spends `budget` ns per second: the part `even` of it at one rate for all, `fair` so that every site has as many
+// timed calls as the others, the rest where it narrows the interval of the total most (Neyman).  `least` goes
+// first, with at most half of the budget.
+void pf_allocate(pf_share *shares, size_t count, double budget, double even, double fair);

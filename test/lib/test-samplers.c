@@ -231,8 +231,8 @@ START_TEST(the_budget_is_kept_and_goes_where_it_tells) {
     run(sampler, strata, laws, 3, 600, 1);
     ck_assert_double_le(pf_adaptive_sampler_get_spent(sampler), 0.012);
     ck_assert_double_ge(pf_adaptive_sampler_get_spent(sampler), 0.008);
-    ck_assert(strata[2].rate == 1);                 // rare: every call
-    ck_assert(strata[1].rate > 2 * strata[0].rate); // varies more: more often
+    ck_assert(strata[2].rate == 1);                   // rare: every call
+    ck_assert(strata[1].rate > 1.5 * strata[0].rate); // varies more: more often
     ck_assert(strata[0].rate > 0);
 }
 END_TEST
