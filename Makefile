@@ -92,6 +92,10 @@ bench-lib: tests
 bench-snapshot: tests
 	@$(BUILD)/test/lib/bench-snapshot $(ARGS)
 
+# What the samplers are worth: laws, traces of real programs, the budget; ARGS="--only git --seeds 5".
+bench-samplers: tests
+	@python3 test/bench/samplers.py --build $(BUILD) $(ARGS)
+
 install: lib
 	@install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libpfprof.so
 	@echo "installed $(DESTDIR)$(PREFIX)/lib/libpfprof.so"
@@ -125,6 +129,7 @@ help:
 	@echo 'make bench-peers              the same work under the other tools that are installed'
 	@echo 'make bench-lib                what a message recorded through libpf-profiling-1 costs'
 	@echo 'make bench-snapshot           what reading a segment of 1,000 sites and 256 threads costs'
+	@echo 'make bench-samplers           samplers on laws and on traces of real programs; writes an SVG'
 	@echo 'make install DESTDIR= PREFIX= copy the library to PREFIX/lib'
 	@echo 'make install-library          libraries, headers, pfprof, man pages, completion; by meson'
 	@echo 'make docs                     write docs/calls.md and docs/environment.md from the tables'

@@ -181,7 +181,11 @@ PfExporterConfig *pf_profiling_config_get_exporter(PfProfilingConfig *self) {
  */
 PfAdaptiveSamplingConfig *pf_profiling_config_get_adaptive_sampling(PfProfilingConfig *self) {
     g_return_val_if_fail(PF_IS_PROFILING_CONFIG(self), NULL);
-    PfAdaptiveSamplingConfig part = {.sampler = WORD(SAMPLER), .rules = TEXT(RULES)};
+    PfAdaptiveSamplingConfig part = {
+        .sampler = WORD(SAMPLER),
+        .rules = TEXT(RULES),
+        .overhead_budget = pf_profiling_config_get(self, PF_SETTING_OVERHEAD_BUDGET)->real,
+    };
     return g_memdup2(&part, sizeof part);
 }
 

@@ -83,12 +83,16 @@ typedef struct {
  * PfAdaptiveSamplingConfig:
  * @sampler: `fixed`, `load`, `pattern`, `statistical` or `adaptive`
  * @rules: the path of a rules file; may be empty
+ * @overhead_budget: the share of CPU time that measuring may take, from 0 to 1
+ * @half_life_seconds: after how long what the adaptive sampler learned counts for half; 0: 30
  *
  * The settings of what chooses the rate while a program runs.
  */
 typedef struct {
     gchar *sampler;
     gchar *rules;
+    gdouble overhead_budget;
+    gdouble half_life_seconds;
 } PfAdaptiveSamplingConfig;
 
 #define PF_TYPE_PROCESSOR_CONFIG (pf_processor_config_get_type())

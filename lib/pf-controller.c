@@ -287,6 +287,63 @@ gboolean pf_controller_set_site_rate(PfController *self, guint64 address, const 
     return apply(self, change_site, &wanted, error);
 }
 
+typedef struct {
+    gdouble rate;
+    const PfSiteRate *sites;
+    guint count;
+} rates;
+
+static const gchar *change_rates(struct pf_control *control,
+                                 const struct pf_segment *header G_GNUC_UNUSED,
+                                 gconstpointer data) {
+    const rates *wanted = data;
+    gboolean good = wanted->rate >= 0 && wanted->rate <= 1;
+    for (guint i = 0; i < wanted->count; i++) {
+        const PfSiteRate *from = &wanted->sites[i];
+        good = good && from->rate >= 0 && from->rate <= 1;
+        control->override[i] = (struct pf_override){.site = from->address & PF_KEY_SITE_MASK,
+                                                    .call = from->call,
+                                                    .stream = from->stream,
+                                                    .rate = from->rate};
+    }
+    control->rate = wanted->rate;
+    control->override_count = wanted->count;
+    control->observer = (uint32_t)getpid();
+    return good ? NULL : BAD_RATE;
+}
+
+/**
+ * pf_controller_set_rates:
+ * @self: a controller
+ * @rate: the default rate
+ * @sites: (array length=site_count): sites with a rate of their own, 62 at most
+ * @site_count: their number
+ * @error: return location for an error of %PF_SEGMENT_ERROR
+ *
+ * Sets all rates at once, in place of those that were, and says that this process steers.  A thread that
+ * takes rates over while they are being written may have old and new ones mixed until it does so once
+ * more; estimates do not mind.
+ *
+ * Returns: whether it was written
+ */
+gboolean pf_controller_set_rates(PfController *self, gdouble rate, const PfSiteRate *sites,
+                                 guint site_count, GError **error) {
+    g_return_val_if_fail(PF_IS_CONTROLLER(self), FALSE);
+    g_return_val_if_fail(site_count <= PF_OVERRIDES, FALSE);
+    return apply(self, change_rates, &(rates){rate, sites, site_count}, error);
+}
+
+/**
+ * pf_controller_get_path:
+ * @self: a controller
+ *
+ * Returns: (transfer none): the segment's path; the file may be gone by now
+ */
+const gchar *pf_controller_get_path(PfController *self) {
+    g_return_val_if_fail(PF_IS_CONTROLLER(self), NULL);
+    return self->path;
+}
+
 static const gchar *change_nothing_but_sites(struct pf_control *control,
                                              const struct pf_segment *header G_GNUC_UNUSED,
                                              gconstpointer data G_GNUC_UNUSED) {

@@ -26,12 +26,14 @@ typedef enum {
  * PfSamplingError:
  * @PF_SAMPLING_ERROR_FAILED: something that has no code of its own; the message says what
  * @PF_SAMPLING_ERROR_BAD_RATE: a sample rate is not a number from 0 to 1
+ * @PF_SAMPLING_ERROR_BAD_RULE: a line of a rules file is not a rule; the message says which and why
  *
  * What can go wrong when messages are chosen for timing; the domain is %PF_SAMPLING_ERROR.
  */
 typedef enum {
     PF_SAMPLING_ERROR_FAILED,
     PF_SAMPLING_ERROR_BAD_RATE,
+    PF_SAMPLING_ERROR_BAD_RULE,
 } PfSamplingError;
 
 /**

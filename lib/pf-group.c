@@ -192,6 +192,19 @@ static void finish_reasons(const pf_group *self, PfStats *stats) {
     }
 }
 
+static PfEstimate estimate_of(const struct pf_estimator *estimator) {
+    static const PfCertainty certainties[] = {
+        [PF_ESTIMATE_EXACT] = PF_CERTAINTY_EXACT,
+        [PF_ESTIMATE_INTERVAL] = PF_CERTAINTY_INTERVAL,
+        [PF_ESTIMATE_TOO_FEW] = PF_CERTAINTY_TOO_FEW,
+        [PF_ESTIMATE_NONE] = PF_CERTAINTY_NONE,
+    };
+    struct pf_estimate estimate;
+    pf_estimator_finish(estimator, &estimate);
+    return (PfEstimate){estimate.total_ns, estimate.low_ns, estimate.high_ns,
+                        certainties[estimate.kind]};
+}
+
 void pf_group_finish(const pf_group *self, PfStats *stats) {
     *stats = (PfStats){
         .message_count = self->calls,
@@ -207,7 +220,7 @@ void pf_group_finish(const pf_group *self, PfStats *stats) {
         .first_unix_ns = self->first_unix_ns,
         .last_unix_ns = self->last_unix_ns,
         .charged_flush_ns = self->charged_flush_ns,
-        .estimate = pf_blend_finish(&self->blend),
+        .estimate = estimate_of(&self->estimator),
         .reasons_unknown_count = self->reasons_unknown,
         .histogram = pf_histogram_new_from_octaves(self->octave, self->max_ns),
     };

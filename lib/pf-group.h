@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Adds cells up to statistics.  Internal.
 #pragma once
-#include "pf-blend.h"
+#include "pf-estimate.h"
 #include "pf-hist.h"
 #include "pf-model.h"
 
@@ -26,9 +26,11 @@ typedef struct {
     uint64_t errors;
     uint64_t first_ns; // on the monotonic clock
     uint64_t last_ns;
-    double weight; // Horvitz-Thompson sums
+    double weight; // Horvitz-Thompson sums, as in struct pf_stratum
     double weighted_ns;
-    double variance_ns2;
+    double spread;
+    double spread_ns;
+    double spread_ns2;
     double period;
     bool period_unknown; // it has no detail
     pf_reason_sums reason[PF_WHY_COUNT];
@@ -39,17 +41,25 @@ typedef struct {
     uint32_t octave_count;
     uint8_t octave[PF_HIST_OCTAVES];
     const uint32_t *bucket[PF_HIST_OCTAVES]; // 16 each, in the segment or in `difference`
-    pf_blend_part part;
+    struct pf_stratum stratum;
     double stands_for; // calls for each one timed by chance
     uint32_t difference[PF_HIST_OCTAVES][PF_HIST_SUB];
 } pf_numbers;
 
-// Everything but the parts and `stands_for`.
+// Everything but the stratum and `stands_for`.
 void pf_numbers_read(pf_numbers *ret_numbers, const pf_cell *cell);
 // The rate at which the cell's calls were sampled; -1: several, 2: all of them were timed, or it has none.
 double pf_numbers_rate(const pf_numbers *numbers);
-// Those, for a model of which most calls were sampled at `rate`.
-void pf_numbers_prepare(pf_numbers *numbers, double rate);
+// The stratum and `stands_for`.
+void pf_numbers_prepare(pf_numbers *numbers);
+
+// The sums of weights, with what is only added to them when rate 1 ends (pf-segment.h).
+static inline double pf_detail_weight(const struct pf_detail *detail) {
+    return detail->weight + (detail->period == 1 ? (double)detail->timed.count : 0);
+}
+static inline double pf_detail_weighted_ns(const struct pf_detail *detail) {
+    return detail->weighted_ns + (detail->period == 1 ? (double)detail->timed.sum_ns : 0);
+}
 
 typedef struct {
     double weight[PF_HIST_SUB];
@@ -75,7 +85,7 @@ typedef struct {
     double reason_variance[PF_WHY_COUNT];
     uint64_t reasons_unknown;
     double charged_flush_ns;
-    pf_blend blend;
+    struct pf_estimator estimator;
     pf_octave_sum *octave[PF_HIST_OCTAVES];
 } pf_group;
 

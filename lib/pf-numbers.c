@@ -114,9 +114,12 @@ void pf_numbers_read(pf_numbers *n, const pf_cell *cell) {
     if (n->sampled + n->certain == 0) {
         n->first_ns = n->last_ns = 0;
     }
-    n->weight = pf_sane_sum(now->weight - pf_sane_sum(before->weight));
-    n->weighted_ns = pf_sane_sum(now->weighted_ns - pf_sane_sum(before->weighted_ns));
-    n->variance_ns2 = pf_sane_sum(now->variance_ns2 - pf_sane_sum(before->variance_ns2));
+    n->weight = pf_sane_sum(pf_detail_weight(now) - pf_sane_sum(pf_detail_weight(before)));
+    n->weighted_ns =
+        pf_sane_sum(pf_detail_weighted_ns(now) - pf_sane_sum(pf_detail_weighted_ns(before)));
+    n->spread = pf_sane_sum(now->spread - pf_sane_sum(before->spread));
+    n->spread_ns = pf_sane_sum(now->spread_ns - pf_sane_sum(before->spread_ns));
+    n->spread_ns2 = pf_sane_sum(now->variance_ns2 - pf_sane_sum(before->variance_ns2));
     n->period = pf_sane_sum(now->period);
     read_reasons(n, now, before);
     read_histogram(n, cell);
@@ -130,34 +133,12 @@ double pf_numbers_rate(const pf_numbers *n) {
     if (n->sampled + n->certain >= n->calls) {
         return NO_MATTER;
     }
-    if (n->weight <= 0) {
-        // Nothing was timed by chance yet, or with a rate of 1 that is not in force any more.
+    if (n->weight <= 0 || n->sampled == 0) { // nothing was timed by chance yet
         return n->sampled != 0 ? SEVERAL : n->period > 0 ? 1 / n->period : 0;
     }
     double period = n->weight / (double)n->sampled;
     double off = period - n->period;
-    return ABS(off) <= 1e-6 * period && n->period > 1 ? 1 / n->period : SEVERAL;
-}
-
-// Calls that were timed while the rate was 1 are in the plain sums and not in the weighted ones, and
-// how many those are is not stored.  But the weighted ones stand for `weight` calls, so what that
-// leaves of all calls was timed with certainty.
-static void prepare_several(pf_numbers *n) {
-    double others = (double)(n->calls - n->certain);
-    double sampled = (double)n->sampled;
-    double sure = CLAMP(others - n->weight, 0, sampled);
-    double chance = sampled - sure;
-    if (n->weight <= 0 || n->period == 0) {
-        sure = n->weight <= 0 ? sampled : 0; // the rate is 0 now, or was 1 once: the rest is unseen
-        chance = sampled - sure;
-    }
-    double chance_ns = n->weight > 0 ? n->weighted_ns * chance / n->weight : 0;
-    double sure_ns = MAX((double)n->sum_ns - chance_ns, 0);
-    n->part.other_ns = n->weighted_ns + (sure > 0 ? sure_ns : 0);
-    n->part.other_variance = n->variance_ns2;
-    double seen = n->weight + sure;
-    bool stopped = n->weight <= 0 || n->period == 0;
-    n->part.other_unseen = stopped && others > seen ? others - seen : 0;
+    return ABS(off) <= 1e-6 * period && n->period >= 1 ? 1 / n->period : SEVERAL;
 }
 
 // Sum of counts[i] i^power, for powers 0 to 3; exact.
@@ -195,40 +176,23 @@ static void add_moments(struct pf_stratum *stratum, const pf_numbers *n) {
     }
 }
 
-void pf_numbers_prepare(pf_numbers *n, double rate) {
-    double own = pf_numbers_rate(n);
+void pf_numbers_prepare(pf_numbers *n) {
     uint64_t others = n->calls - n->certain;
     n->stands_for = n->sampled != 0 ? (double)others / (double)n->sampled : 0;
-    n->part = (pf_blend_part){
-        .stratum = {.calls = others,
-                    .certain_calls = n->certain,
-                    .certain_ns = n->certain_ns,
-                    .sampled = n->sampled,
-                    .sum_ns = n->sum_ns,
-                    .max_ns = n->max_ns,
-                    .sumsq = n->sumsq},
+    n->stratum = (struct pf_stratum){
+        .calls = others,
+        .certain_calls = n->certain,
+        .certain_ns = n->certain_ns,
+        .sampled = n->sampled,
+        .sum_ns = n->sum_ns,
+        .max_ns = n->max_ns,
+        .sumsq = n->sumsq,
+        .no_chance = n->sampled == 0 && n->period == 0 && !n->period_unknown,
+        .weight = n->weight,
+        .weighted_ns = n->weighted_ns,
+        .spread = n->spread,
+        .spread_ns = n->spread_ns,
+        .spread_ns2 = n->spread_ns2,
     };
-    add_moments(&n->part.stratum, n);
-    // Calls that found no room for a site have no rate; they are unseen at any.
-    bool alike = own == NO_MATTER || n->period_unknown || ABS(own - rate) <= 1e-6 * rate;
-    n->part.choice = alike ? PF_CHOSEN_AT_MAIN_RATE : PF_CHOSEN_OTHERWISE;
-    if (alike) {
-        return;
-    }
-    if (own == SEVERAL) {
-        prepare_several(n);
-        return;
-    }
-    // One rate of its own: the ratio estimate, with all calls known, has less variance.
-    double m = (double)n->sampled;
-    if (m < 2) {
-        n->part.other_ns = (double)n->sum_ns * n->stands_for;
-        n->part.other_unseen = (double)others;
-        return;
-    }
-    double mean = (double)n->sum_ns / m;
-    double spread = MAX(n->sumsq / m - mean * mean, 0) * m / (m - 1);
-    n->part.other_ns = (double)others * mean;
-    n->part.other_variance =
-        (double)others * (double)others * (1 - m / (double)others) * spread / m;
+    add_moments(&n->stratum, n);
 }

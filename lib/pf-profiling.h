@@ -4,6 +4,7 @@
 // Thread-safety: any thread may call any function here unless its comment says otherwise.  Nothing may
 // be called from a signal handler.  The library never writes anything but where it is asked to.
 #pragma once
+#include "pf-adaptive-sampler.h"
 #include "pf-calls.h"
 #include "pf-cli.h"
 #include "pf-component.h"
@@ -15,14 +16,19 @@
 #include "pf-histogram.h"
 #include "pf-hub.h"
 #include "pf-human.h"
+#include "pf-load-based-sampler.h"
 #include "pf-macros.h"
 #include "pf-metrics.h"
+#include "pf-pattern-based-sampler.h"
 #include "pf-processor.h"
 #include "pf-register.h"
 #include "pf-rows.h"
 #include "pf-salvage.h"
+#include "pf-sampler.h"
 #include "pf-session.h"
 #include "pf-snapshot.h"
+#include "pf-statistical-sampler.h"
+#include "pf-steering.h"
 #include "pf-symbolizer.h"
 #include "pf-target.h"
 #include "pf-version.h"

@@ -43,7 +43,8 @@ static double rate_of(const pf_cell *cell) {
     if (cell->detail != NULL) {
         numbers.sampled = pf_less(cell->detail->timed.count, before->timed.count);
         numbers.certain = pf_less(cell->detail->certain, before->certain);
-        numbers.weight = pf_sane_sum(cell->detail->weight - pf_sane_sum(before->weight));
+        numbers.weight =
+            pf_sane_sum(pf_detail_weight(cell->detail) - pf_sane_sum(pf_detail_weight(before)));
         numbers.period = pf_sane_sum(cell->detail->period);
     }
     return pf_numbers_rate(&numbers);
@@ -239,7 +240,7 @@ static void add_cell(pf_sums *sums, const pf_cell *cell) {
     if (n.calls == 0) {
         return;
     }
-    pf_numbers_prepare(&n, sums->rate);
+    pf_numbers_prepare(&n);
     pf_group *groups[] = {&site->group, is_message ? &stream->messages : &stream->flushes,
                           is_message ? &thread->messages : &thread->flushes};
     for (unsigned i = 0; i < G_N_ELEMENTS(groups); i++) {
@@ -247,10 +248,11 @@ static void add_cell(pf_sums *sums, const pf_cell *cell) {
     }
     if (!pf_calls[cell->call].never_timed) {
         for (unsigned i = 0; i < G_N_ELEMENTS(groups); i++) {
-            pf_blend_add(&groups[i]->blend, &n.part);
+            pf_estimator_add(&groups[i]->estimator, &n.stratum);
         }
-        pf_blend_add(&sums->functions[cell->call].blend, &n.part);
-        pf_blend_add(is_message ? &sums->messages.blend : &sums->flushes.blend, &n.part);
+        pf_estimator_add(&sums->functions[cell->call].estimator, &n.stratum);
+        pf_estimator_add(is_message ? &sums->messages.estimator : &sums->flushes.estimator,
+                         &n.stratum);
     }
     note_flushes(stream, cell, &n);
     note_stream(site, cell->stream);
@@ -313,21 +315,21 @@ static void begin(pf_sums *sums, const pf_model *model) {
     sums->templates = g_array_new(FALSE, TRUE, sizeof(pf_template_sums));
     pf_pair_map_init(&sums->template_of, 256);
     for (guint i = 0; i < model->sites->len; i++) {
-        pf_blend_init(&sums->sites[i].group.blend, sums->rate);
+        pf_estimator_init(&sums->sites[i].group.estimator, sums->rate);
     }
     for (guint i = 0; i < model->streams->len; i++) {
-        pf_blend_init(&sums->streams[i].messages.blend, sums->rate);
-        pf_blend_init(&sums->streams[i].flushes.blend, sums->rate);
+        pf_estimator_init(&sums->streams[i].messages.estimator, sums->rate);
+        pf_estimator_init(&sums->streams[i].flushes.estimator, sums->rate);
     }
     for (guint i = 0; i < model->threads->len; i++) {
-        pf_blend_init(&sums->threads[i].messages.blend, sums->rate);
-        pf_blend_init(&sums->threads[i].flushes.blend, sums->rate);
+        pf_estimator_init(&sums->threads[i].messages.estimator, sums->rate);
+        pf_estimator_init(&sums->threads[i].flushes.estimator, sums->rate);
     }
     for (guint i = 0; i < PF_CALL_COUNT; i++) {
-        pf_blend_init(&sums->functions[i].blend, sums->rate);
+        pf_estimator_init(&sums->functions[i].estimator, sums->rate);
     }
-    pf_blend_init(&sums->messages.blend, sums->rate);
-    pf_blend_init(&sums->flushes.blend, sums->rate);
+    pf_estimator_init(&sums->messages.estimator, sums->rate);
+    pf_estimator_init(&sums->flushes.estimator, sums->rate);
 }
 
 static void end(pf_sums *sums) {

@@ -24,7 +24,9 @@ static double rate_of(uint64_t key) {
     for (uint32_t i = 0; i < count && i < PF_OVERRIDES; i++) {
         const struct pf_override *override = &control->override[i];
         if ((override->site == 0 || override->site == site) &&
-            (override->call >= PF_CALL_COUNT || override->call == call)) {
+            (override->call >= PF_CALL_COUNT || override->call == call) &&
+            (override->stream == PF_STREAM_UNKNOWN ||
+             override->stream == key >> PF_KEY_STREAM_SHIFT)) {
             rate = valid_rate(override->rate, rate);
         }
     }
@@ -33,8 +35,18 @@ static double rate_of(uint64_t key) {
 
 void pf_control_set_rate(struct pf_detail *detail, uint64_t key) {
     double rate = rate_of(key);
+    double period = rate > 0 ? 1 / rate : 0;
+    double was = detail->period;
     detail->skip_factor = pf_skip_factor(rate);
-    detail->period = rate > 0 ? 1 / rate : 0;
+    detail->period = period;
+    // At rate 1 the plain sums serve as weighted ones too, so that a call then costs no more.
+    if (was == 1 && period != 1) {
+        detail->weight += (double)detail->timed.count;
+        detail->weighted_ns += (double)detail->timed.sum_ns;
+    } else if (was != 1 && period == 1) {
+        detail->weight -= (double)detail->timed.count;
+        detail->weighted_ns -= (double)detail->timed.sum_ns;
+    }
 }
 
 static void clear(void *memory, size_t size) {
@@ -46,6 +58,8 @@ static void clear(void *memory, size_t size) {
 static void forget_detail(struct pf_detail *detail) {
     clear(detail, offsetof(struct pf_detail, skip_factor));
     clear(detail->why, offsetof(struct pf_detail, format) - offsetof(struct pf_detail, why));
+    detail->spread = 0;
+    detail->spread_ns = 0;
     detail->template_seen = 0;
     detail->stacks_taken = 0;
     detail->level_text = 0;

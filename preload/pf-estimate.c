@@ -6,6 +6,11 @@
 // counts and the rate only, never at how many were timed: choosing by the outcome would bias the sum.
 #define ALONE_EXPECTED 40.0
 #define MOST_UNSEEN 0.02 // share of calls in groups with less than two timed calls
+#define GAP_DEVIATIONS 6.0
+// A stratum with several rates stands alone with so many timed calls, as equal weights would have it:
+// a ratio of two random sums is biased by about one part in as many, and a sum over many strata adds
+// such biases up where it averages deviations out.
+#define ALONE_EFFECTIVE 100.0
 
 // Where one call in fifty is slow, 140 timed calls have met none of those with probability 0.06: with
 // fewer the interval cannot keep its 95 %, and nothing in the sample says so.  Unless few calls are
@@ -39,6 +44,11 @@ static void merge(struct pf_pool *into, const struct pf_pool *from) {
     into->mid_sumsq += from->mid_sumsq;
     into->sumcube += from->sumcube;
     into->max = larger(into->max, from->max);
+    into->weight += from->weight;
+    into->weighted_ns += from->weighted_ns;
+    into->spread += from->spread;
+    into->spread_ns += from->spread_ns;
+    into->spread_ns2 += from->spread_ns2;
 }
 
 static double second_moment(double n, double sum, double sumsq) {
@@ -86,13 +96,99 @@ static void add_group(struct pf_estimator *e, const struct pf_pool *group) {
     double second = second_moment(n, group->sum, group->sumsq);
     double variance = calls * calls * left * second / (n - 1);
     double weight = calls / n * root(left);
+    double third = third_moment(group, second);
     e->variance += variance;
+    e->left += variance * left;
+    e->tail += second > 0 ? variance * third / (second * root(second)) : 0;
+    e->effective += n;
     e->welch += variance * variance / (n - 1);
-    e->third += weight * weight * weight * n * third_moment(group, second);
+    e->third += weight * weight * weight * n * third;
     e->longest = larger(e->longest, weight * (group->max - mean));
 }
 
+// Calls timed with known but different probabilities: the ratio estimate of Hajek (1971), M sum(w x) /
+// sum(w), with the variance of its residuals.  Where all weights are the same it is the one above.
+static void add_mixed(struct pf_estimator *e, const struct pf_pool *group) {
+    double calls = group->calls;
+    double n = group->sampled;
+    if (calls <= 0) {
+        return;
+    }
+    if (n < 2 || group->weight <= 0) {
+        e->total_ns += group->weight > 0 ? calls * group->weighted_ns / group->weight : 0;
+        e->unseen += calls;
+        return;
+    }
+    double mean = group->weighted_ns / group->weight;
+    double scale = calls / group->weight;
+    double gap = calls - group->weight;
+    // Calls that none of the timed ones stands for: they had no chance, the rate was 0.
+    if (gap > GAP_DEVIATIONS * root(group->spread) && gap > MOST_UNSEEN * calls) {
+        e->unseen += gap;
+        scale = 1;
+    }
+    e->total_ns += scale * group->weighted_ns;
+    double square = group->spread + group->weight; // sum of w^2
+    double effective = group->weight * group->weight / square;
+    double residuals =
+        group->spread_ns2 - 2 * mean * group->spread_ns + mean * mean * group->spread;
+    double variance = scale * scale * larger(residuals, 0) * n / (n - 1);
+    double second = second_moment(n, group->sum, group->sumsq);
+    double skew = second > 0 ? third_moment(group, second) / (second * root(second)) : 0;
+    e->variance += variance;
+    e->welch += variance * variance / larger(effective - 1, 1);
+    e->third += variance * root(variance) * skew / root(effective);
+    e->left += variance * group->spread / square;
+    e->tail += variance * skew;
+    e->effective += effective;
+    if (second > 0) {
+        double step = root(variance / (effective * second)) * (group->max - mean);
+        e->longest = larger(e->longest, step);
+    }
+}
+
+// Some of its calls were timed with another probability than the estimator's.
+static bool is_mixed(const struct pf_estimator *e, const struct pf_stratum *s) {
+    double sampled = (double)s->sampled;
+    double off = s->weight * e->rate - sampled;
+    return s->weight > 0 && (off > 1e-6 * sampled || off < -1e-6 * sampled);
+}
+
+static void add_stratum_of_other_rates(struct pf_estimator *e, const struct pf_stratum *s) {
+    struct pf_pool alone = {.calls = (double)s->calls,
+                            .sampled = (double)s->sampled,
+                            .sum = (double)s->sum_ns,
+                            .sumsq = s->sumsq,
+                            .mid_sum = s->mid_sum,
+                            .mid_sumsq = s->mid_sumsq,
+                            .sumcube = s->sumcube,
+                            .max = (double)s->max_ns,
+                            .weight = s->weight,
+                            .weighted_ns = s->weighted_ns,
+                            .spread = s->spread,
+                            .spread_ns = s->spread_ns,
+                            .spread_ns2 = s->spread_ns2};
+    e->mixed = true;
+    e->measured_ns += (double)s->certain_ns + (double)s->sum_ns;
+    e->certain_ns += (double)s->certain_ns;
+    if (s->sampled >= s->calls) { // all of them: as good as certain
+        e->certain_ns += (double)s->sum_ns;
+        return;
+    }
+    e->calls += alone.calls;
+    e->sampled += alone.sampled;
+    if (alone.weight * alone.weight < ALONE_EFFECTIVE * (alone.weight + alone.spread)) {
+        merge(&e->mixed_small, &alone);
+    } else {
+        add_mixed(e, &alone);
+    }
+}
+
 void pf_estimator_add(struct pf_estimator *e, const struct pf_stratum *s) {
+    if (is_mixed(e, s)) {
+        add_stratum_of_other_rates(e, s);
+        return;
+    }
     struct pf_pool alone = {.calls = (double)s->calls,
                             .sampled = (double)s->sampled,
                             .sum = (double)s->sum_ns,
@@ -105,7 +201,9 @@ void pf_estimator_add(struct pf_estimator *e, const struct pf_stratum *s) {
     e->measured_ns += (double)s->certain_ns + (double)s->sum_ns;
     e->calls += alone.calls;
     e->sampled += alone.sampled;
-    if (alone.calls * e->rate < ALONE_EXPECTED) {
+    if (s->no_chance && e->rate > 0) {
+        e->unseen += alone.calls;
+    } else if (alone.calls * e->rate < ALONE_EXPECTED) {
         merge(&e->small, &alone);
     } else if (e->least.calls > 0 && e->least.calls <= alone.calls) {
         add_group(e, &alone);
@@ -124,6 +222,7 @@ static void close_groups(struct pf_estimator *e) {
         add_group(e, &e->small);
     }
     add_group(e, &e->least);
+    add_mixed(e, &e->mixed_small);
 }
 
 // The 97.5 % quantile of Student's t by its expansion in 1 / degrees (Fisher 1925); within 0.001 from
@@ -136,8 +235,9 @@ static double student(double degrees) {
 }
 
 static void set_limits(const struct pf_estimator *e, struct pf_estimate *estimate) {
-    double left = 1 - e->sampled / e->calls;
     double deviation = root(e->variance);
+    bool weighted = e->mixed && e->variance > 0;
+    double left = weighted ? e->left / e->variance : 1 - e->sampled / e->calls;
     double t = student(e->welch > 0 ? larger(e->variance * e->variance / e->welch, 3) : 1e9);
     double skew = deviation > 0 ? e->third / (deviation * deviation * deviation) : 0;
     skew = skew < 1 ? skew : 1;
@@ -150,8 +250,13 @@ static void set_limits(const struct pf_estimator *e, struct pf_estimate *estimat
     double longest = e->longest * e->longest * e->longest;
     double tail = longest > 0 ? larger(1 - skew * skew * larger(e->third / longest, 1), 0) : 0;
     // What theory does not have is for what the sample has not seen: the less, the more was timed.
+    double single = skew * root(e->sampled);
+    if (weighted) { // a stratum's own, where few strata have all the variance
+        single = e->tail / e->variance;
+        single = single < root(e->effective) ? single : root(e->effective);
+    }
     double missed = (SHIFT_ABOVE - 1) * shift + SHIFT_SQUARE * skew * skew +
-                    SHIFT_TAIL * tail * tail * root(skew * root(e->sampled));
+                    SHIFT_TAIL * tail * tail * root(single);
     double above = t + shift + root(left) * missed;
     double below = larger(t - SHIFT_BELOW * shift, LEAST_BELOW);
     estimate->low_ns = larger(estimate->total_ns - below * deviation, e->measured_ns);
@@ -171,8 +276,8 @@ void pf_estimator_finish(const struct pf_estimator *estimator, struct pf_estimat
     result.total_ns = larger(e.certain_ns + e.total_ns, e.measured_ns);
     if (e.sampled < 1) {
         result.kind = PF_ESTIMATE_NONE;
-    } else if (e.unseen > MOST_UNSEEN * e.calls ||
-               (e.sampled < FEWEST && e.calls - e.sampled > FEW_LEFT * e.sampled)) {
+    } else if (e.unseen > MOST_UNSEEN * e.calls || ((e.mixed ? e.effective : e.sampled) < FEWEST &&
+                                                    e.calls - e.sampled > FEW_LEFT * e.sampled)) {
         result.kind = PF_ESTIMATE_TOO_FEW;
     } else {
         set_limits(&e, &result);

@@ -3,6 +3,7 @@
 //
 // The mathematics, and how often the interval covers the truth, are in docs/sampling.md.
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #pragma GCC visibility push(hidden)
 
@@ -11,10 +12,18 @@ struct pf_stratum {
     uint64_t calls;         // all calls but the certain ones; exact
     uint64_t certain_calls; // timed with certainty
     uint64_t certain_ns;    // of those
-    uint64_t sampled;       // of `calls`, those timed by chance
-    uint64_t sum_ns;        // of those
-    uint64_t max_ns;        // of all timed
-    double sumsq;           // second raw moment of the sampled, ns^2
+    // Of the sampled, with w = 1 / the probability that each was timed with: where those were not all
+    // the estimator's rate.  weight 0: they were.
+    double weight;      // sum of w
+    double weighted_ns; // sum of w x
+    double spread;      // sum of w (w - 1)
+    double spread_ns;   // sum of w (w - 1) x
+    double spread_ns2;  // sum of w (w - 1) x^2
+    uint64_t sampled;   // of `calls`, those timed by chance
+    uint64_t sum_ns;    // of those
+    uint64_t max_ns;    // of all timed
+    bool no_chance;     // its rate is 0 and nothing was timed by chance: nobody knows
+    double sumsq;       // second raw moment of the sampled, ns^2
     // Of the sampled again, with each latency at the middle of its histogram bucket.  The skewness
     // needs all three from one source: taken around the exact mean, the width of a bucket would pass
     // for skewness where latencies hardly differ.  mid_sum 0: sumcube belongs to sum_ns and sumsq.
@@ -33,6 +42,11 @@ struct pf_pool {
     double mid_sumsq;
     double sumcube;
     double max;
+    double weight; // and so on, as in pf_stratum
+    double weighted_ns;
+    double spread;
+    double spread_ns;
+    double spread_ns2;
 };
 
 struct pf_estimator {
@@ -47,7 +61,12 @@ struct pf_estimator {
     double calls;
     double unseen; // calls in groups of which at most one was timed
     double sampled;
-    struct pf_pool small; // strata too small to stand alone
+    bool mixed;       // rates differed: what follows is used then
+    double effective; // timed calls, those of unequal weight for less
+    double left; // sum of variance times the share of it that timing every call would take away
+    double tail; // sum of variance times the skewness of single latencies
+    struct pf_pool mixed_small; // strata sampled at other rates, too small to stand alone
+    struct pf_pool small;       // strata too small to stand alone
     struct pf_pool
         least; // the smallest of those that stand alone: takes the small ones in if need be
 };
@@ -66,8 +85,8 @@ struct pf_estimate {
     enum pf_estimate_kind kind;
 };
 
-// `rate` is the probability with which each call (but the certain ones) was timed, one for all
-// strata.  No allocation, no libm; the estimator is the caller's memory and needs no end, and strata
+// `rate` is the probability with which each call (but the certain ones) was timed, where a stratum's
+// weights do not say otherwise.  No allocation, no libm; the estimator is the caller's memory and needs no end, and strata
 // may still be added after a finish.
 void pf_estimator_init(struct pf_estimator *estimator, double rate);
 void pf_estimator_add(struct pf_estimator *estimator, const struct pf_stratum *stratum);

@@ -2,6 +2,7 @@
 // The constructor, and what becomes of us at fork and before seccomp.
 #include "pf-clock.h"
 #include "pf-libc.h"
+#include "pf-observer.h"
 #include "pf-print.h"
 #include "pf-probe.h"
 #include "pf-process.h"
@@ -117,11 +118,7 @@ static void say_missing(void) {
                                    "this version does not have; the summary is written as usual\n";
         complain(line, sizeof line - 1);
     }
-    if (setting[PF_VAR_SAMPLER].number != 0) {
-        static const char line[] = "pfprof: PROVIDE_PROFILING_SAMPLER asks for a sampler that this "
-                                   "version does not have; using \"fixed\"\n";
-        complain(line, sizeof line - 1);
-    }
+    pf_observer_check(complain);
 }
 
 // STACKS=auto: the first timed calls of each site, and then one in STACK_EVERY; on: every timed call.

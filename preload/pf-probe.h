@@ -54,6 +54,7 @@ struct pf_probe {
     uint64_t switches; // before the call, by `switches_by`
     uintptr_t frame;   // where the caller's ends
     size_t pending;    // bytes in the stream's buffer before the call
+    double period;     // calls that this one stands for
     uint8_t switches_by;
     uint8_t level; // that the call itself names
     bool certain;

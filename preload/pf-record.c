@@ -74,6 +74,14 @@ PF_COLD void pf_let_go(void) {
     }
 }
 
+// The first calls of a site are timed with certainty, without a draw.
+static PF_COLD void is_early(struct pf_probe *probe, struct pf_entry *entry) {
+    uint64_t certain = pf_process.segment->control.certain;
+    certain = certain == 0 ? 1 : certain < PF_MOST_CERTAIN ? certain : PF_MOST_CERTAIN;
+    probe->certain = entry->calls <= certain;
+    entry->skip = entry->calls < certain ? 0 : entry->skip;
+}
+
 void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool locks) {
     struct pf_slot *slot = pf_thread.slot;
     probe->detail = NULL;
@@ -94,7 +102,11 @@ void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool
     }
     probe->slot = slot;
     probe->entry = entry;
-    probe->certain = factor < 0 && entry->calls == 1;
+    probe->period = detail->period;
+    probe->certain = false;
+    if (factor < 0 && PF_UNLIKELY(entry->calls <= PF_MOST_CERTAIN)) {
+        is_early(probe, entry);
+    }
     probe->stream = stream;
     probe->lock_ns = 0;
     probe->level = PF_LEVEL_NONE;
@@ -139,7 +151,14 @@ static PF_COLD void raise_to(uint64_t *maximum, uint64_t value) {
     }
 }
 
-static void add_double(double *sum, double value) {
+#ifndef PF_ARCH_HAS_EXCHANGE
+static bool pf_exchange(uint64_t *at, uint64_t *expected, uint64_t value) {
+    return __atomic_compare_exchange_n(at, expected, value, false, __ATOMIC_RELAXED,
+                                       __ATOMIC_RELAXED);
+}
+#endif
+
+PF_INLINE void add_double(double *sum, double value) {
     uint64_t *bits = (uint64_t *)sum;
     uint64_t old = __atomic_load_n(bits, __ATOMIC_RELAXED);
     union {
@@ -149,15 +168,19 @@ static void add_double(double *sum, double value) {
     do {
         new.bits = old;
         new.value += value;
-    } while (!__atomic_compare_exchange_n(bits, &old, new.bits, false, __ATOMIC_RELAXED,
-                                          __ATOMIC_RELAXED));
+    } while (!pf_exchange(bits, &old, new.bits));
 }
 
+// `period` is what it was when the call began: a handler's call may have taken another over meanwhile.
 static PF_COLD void add_weighted(struct pf_detail *detail, double period, uint64_t latency) {
     double ns = (double)latency;
-    add_double(&detail->weight, period);
-    add_double(&detail->weighted_ns, period * ns);
-    add_double(&detail->variance_ns2, period * (period - 1) * ns * ns);
+    double own = detail->period == 1 ? 1 : 0; // is added when that rate ends
+    double spread = period * (period - 1);
+    add_double(&detail->weight, period - own);
+    add_double(&detail->weighted_ns, (period - own) * ns);
+    add_double(&detail->variance_ns2, spread * ns * ns);
+    add_double(&detail->spread, spread);
+    add_double(&detail->spread_ns, spread * ns);
 }
 
 // The latency's bucket, from the slot's arena the first time its octave is hit.
@@ -315,8 +338,8 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
     } else {
         add_sums(&detail->timed, latency);
         add_bucket(slot, detail, latency);
-        if (detail->period > 1) {
-            add_weighted(detail, detail->period, latency);
+        if (probe->period > 1 || PF_UNLIKELY(detail->period != 1)) {
+            add_weighted(detail, probe->period, latency);
         }
     }
     if (PF_LIKELY(probe->switches_by != PF_SWITCHES_UNKNOWN)) {

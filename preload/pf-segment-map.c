@@ -6,6 +6,7 @@
 // SIGBUS in the target.  One mapping of MAX_MEMORY_MB is made at once (addresses never move); memory is put
 // behind it chunk by chunk.
 #include "pf-clock.h"
+#include "pf-observer.h"
 #include "pf-print.h"
 #include "pf-probe.h"
 #include "pf-process.h"
@@ -20,6 +21,10 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+// SAMPLER=statistical and adaptive: every site is represented, however low its rate is.
+#define FIRST_OF_STRATA 3u
+#define CERTAIN_OF_STRATA 8u
 
 #define FIRST_CHUNK (32u << 10)
 #define MOST_CHUNK (4u << 20)
@@ -271,6 +276,10 @@ static void describe(struct pf_segment *segment, uint64_t size) {
     segment->kernel_bytes_base = pf_process.kernel_bytes_base;
     segment->rate = pf_process.config.setting[PF_VAR_SAMPLE_RATE].real;
     segment->control.rate = segment->rate;
+    segment->control.sampler = (uint32_t)pf_process.config.setting[PF_VAR_SAMPLER].number;
+    if (segment->control.sampler >= FIRST_OF_STRATA) {
+        segment->control.certain = CERTAIN_OF_STRATA;
+    }
     segment->exit_status = -1;
     segment->parent_pid = (uint32_t)pf_sys(SYS_getppid, 0, 0, 0, 0, 0, 0);
     struct pf_out out = {.text = segment->program, .size = sizeof segment->program - 1};
@@ -317,6 +326,7 @@ void pf_segment_make(void) {
     segment->setup_ns = pf_since(begun, pf_now());
     __atomic_store_n(&pf_process.segment, segment, __ATOMIC_SEQ_CST);
     pf_bring_home();
+    pf_observer_start();
 }
 
 // Through the file's name, for kernels before 5.14: only if it is still the file that was mapped.

@@ -73,14 +73,16 @@ enum pf_state { PF_STATE_ACTIVE = 1, PF_STATE_ENDED = 2 };
 #define PF_CTL_CHANGED 4u // struct pf_control has changed: take it over
 #define PF_CTL_HELD 8u    // the owner holds a FILE's lock over a call
 
-// A rate of its own for a site, whatever its stream and thread.
+// A rate of its own for a site, whatever its thread.
 struct pf_override {
-    uint64_t site; // return address; 0: every site of `call`
-    uint32_t call; // PF_CALL_COUNT or more: every call of `site`
-    uint32_t reserved;
+    uint64_t site;   // return address; 0: every site of `call`
+    uint32_t call;   // PF_CALL_COUNT or more: every call of `site`
+    uint32_t stream; // as in keys; PF_STREAM_UNKNOWN: every stream
     double rate;
 };
 #define PF_OVERRIDES 62u
+
+#define PF_MOST_CERTAIN 1000u // of pf_control.certain
 
 // Written by observers, read by the target.  An observer changes what it wants, then adds one to
 // `generation` (release), then sets PF_CTL_CHANGED in every slot's control word.
@@ -93,7 +95,10 @@ struct pf_control {
     uint64_t reset_unix_ns;      // when that was; 0: never
     uint64_t reset_monotonic_ns; //
     uint64_t reset_kernel_bytes; // wchar of /proc/PID/io at that time
-    uint64_t reserved[2];
+    uint32_t certain;            // the first calls of a site that are timed with certainty; 0: one
+    uint32_t sampler;  // what SAMPLER asks for, by its place in pf-env.def; 0: fixed, nobody steers
+    uint32_t observer; // pid of who steers; 0: nobody
+    uint32_t reserved;
     struct pf_override override[PF_OVERRIDES];
     uint8_t pad[96];
 } __attribute__((aligned(128)));
@@ -161,7 +166,7 @@ struct pf_sums {
 // carry, or compare-and-swap), so that a signal handler's own timed call may come in between.
 struct pf_detail {
     struct pf_sums timed; // timed by chance
-    uint64_t certain;     // timed with certainty: the first call, when the rate is below 1
+    uint64_t certain;     // timed with certainty: the first calls, when the rate is below 1
     uint64_t certain_ns;  // of those
     uint64_t max_ns;      // of all timed
     uint64_t emoji;       // timed messages with an emoji
@@ -169,8 +174,9 @@ struct pf_detail {
     uint64_t errors;      // failed calls, timed or not: exact
     uint64_t first_ns;    // CLOCK_MONOTONIC of the first and the last timed call
     uint64_t last_ns;     //
-    // Horvitz-Thompson sums over the calls that were timed with a probability p below 1, whatever the
-    // rate was at that moment, w = 1/p: doubles, changed by compare-and-swap.
+    // Horvitz-Thompson sums over the calls timed by chance, whatever their probability p was at that
+    // moment, w = 1/p: doubles, changed by compare-and-swap (with `spread` and `spread_ns` below).  While
+    // `period` is 1 the first two are short of timed.count and timed.sum_ns: nothing is added up then.
     double weight;       // sum of w: estimates the calls
     double weighted_ns;  // sum of w x: estimates their time
     double variance_ns2; // sum of w (w - 1) x^2: estimates the variance of that
@@ -193,6 +199,8 @@ struct pf_detail {
     int32_t stack_skip;               // timed calls to let pass before the next stack
     int32_t look_skip;                // likewise before the next look at level and template
     uint32_t octave[PF_HIST_OCTAVES]; // 16 buckets of uint32_t each, in units; 0: empty
+    double spread;                    // sum of w (w - 1): what `weight` may be off by, squared
+    double spread_ns;                 // sum of w (w - 1) x
 } __attribute__((aligned(64)));
 
 // More sites than the cache has places for: tables of doubling size, linked from the slot.

@@ -61,6 +61,12 @@ static void add_row(struct pf_summary *summary, size_t room, const struct pf_slo
         row->timed.emoji = detail->emoji;
         row->timed.fields = detail->fields;
         row->timed.errors = detail->errors;
+        bool all = detail->period == 1;
+        row->timed.weight = detail->weight + (all ? (double)detail->timed.count : 0);
+        row->timed.weighted_ns = detail->weighted_ns + (all ? (double)detail->timed.sum_ns : 0);
+        row->timed.spread = detail->spread;
+        row->timed.spread_ns = detail->spread_ns;
+        row->timed.spread_ns2 = detail->variance_ns2;
     }
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     row->bytes = __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED);
@@ -245,8 +251,14 @@ static void add_up(struct pf_stats *stats, const struct pf_row *rows, size_t cou
                                      .sampled = row->timed.sampled,
                                      .sum_ns = row->timed.sum_ns,
                                      .sumsq = row->timed.sumsq_ns2,
-                                     .max_ns = row->timed.max_ns};
+                                     .max_ns = row->timed.max_ns,
+                                     .weight = row->timed.weight,
+                                     .weighted_ns = row->timed.weighted_ns,
+                                     .spread = row->timed.spread,
+                                     .spread_ns = row->timed.spread_ns,
+                                     .spread_ns2 = row->timed.spread_ns2};
         if (row->detail != NULL) {
+            stratum.no_chance = row->detail->period == 0 && row->timed.sampled == 0;
             add_weighted(histogram, row, &stratum);
             pf_why_add(&stats->why, row->detail, (double)row->calls);
             add_levels_and_sizes(stats, row);
@@ -440,8 +452,55 @@ static void cover(struct pf_summary *summary) {
         coverage->kernel_bytes ? 100.0 * (double)gone / (double)coverage->kernel_bytes : 100;
 }
 
-#define UNTIMED_ROUNDS 256
-#define TIMED_ROUNDS 128
+// Measured in blocks, of which the median counts: on a busy machine a block now and then holds the
+// time in which others ran.
+#define BLOCKS 9
+#define UNTIMED_ROUNDS 64
+#define TIMED_ROUNDS 32
+
+static double median(double *values) {
+    for (unsigned i = 1; i < BLOCKS; i++) {
+        for (unsigned j = i; j > 0 && values[j - 1] > values[j]; j--) {
+            double larger = values[j];
+            values[j] = values[j - 1];
+            values[j - 1] = larger;
+        }
+    }
+    return values[BLOCKS / 2];
+}
+
+static double since(uint64_t begun, unsigned rounds) {
+    return (double)pf_since(begun + pf_clock_cost_ns, pf_now()) / rounds;
+}
+
+static double measure_untimed(struct pf_entry *entry, void *site) {
+    double block[BLOCKS];
+    for (unsigned b = 0; b < BLOCKS; b++) {
+        uint64_t begun = pf_now();
+        for (unsigned i = 0; i < UNTIMED_ROUNDS; i++) {
+            entry->skip = UNTIMED_ROUNDS;
+            struct pf_entry *found = pf_enter(PF_CALL_write, -1, site, NULL);
+            pf_due(found);
+            pf_add(&found->bytes, i);
+        }
+        block[b] = since(begun, UNTIMED_ROUNDS);
+    }
+    return median(block);
+}
+
+static double measure_timed(struct pf_entry *entry) {
+    double block[BLOCKS];
+    for (unsigned b = 0; b < BLOCKS; b++) {
+        uint64_t begun = pf_now();
+        for (unsigned i = 0; i < TIMED_ROUNDS; i++) {
+            struct pf_probe probe;
+            pf_begin(&probe, entry, NULL, false);
+            pf_end(&probe, i, false);
+        }
+        block[b] = since(begun, TIMED_ROUNDS);
+    }
+    return median(block);
+}
 
 // Our own cost, measured now and here: the very probe, on a slot that nobody reads.
 static uint64_t measure_overhead(struct pf_summary *summary, struct pf_slot *practice) {
@@ -465,21 +524,8 @@ static uint64_t measure_overhead(struct pf_summary *summary, struct pf_slot *pra
     bool tried = thread->switches_tried;
     thread->switches_tried = true;
     thread->slot = practice;
-    uint64_t begun = pf_now();
-    for (unsigned i = 0; i < UNTIMED_ROUNDS; i++) {
-        entry->skip = UNTIMED_ROUNDS;
-        struct pf_entry *found = pf_enter(PF_CALL_write, -1, site, NULL);
-        pf_due(found);
-        pf_add(&found->bytes, i);
-    }
-    double untimed = (double)(pf_now() - begun) / UNTIMED_ROUNDS;
-    begun = pf_now();
-    for (unsigned i = 0; i < TIMED_ROUNDS; i++) {
-        struct pf_probe probe;
-        pf_begin(&probe, entry, NULL, false);
-        pf_end(&probe, i, false);
-    }
-    double timed = (double)(pf_now() - begun) / TIMED_ROUNDS;
+    double untimed = measure_untimed(entry, site);
+    double timed = measure_timed(entry);
     slot->arena = practice->arena;
     thread->slot = slot;
     thread->switches_tried = tried;

@@ -41,6 +41,7 @@ struct pf_row {
     struct {
         uint64_t sampled, sum_ns, certain, certain_ns, max_ns, emoji, fields, errors;
         double sumsq_ns2;
+        double weight, weighted_ns, spread, spread_ns, spread_ns2; // as in struct pf_stratum
     } timed;       // read before `calls`, so that it never holds more of them
     uint64_t site; // return address; 0: per function only
     uint64_t calls;

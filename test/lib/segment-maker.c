@@ -160,7 +160,13 @@ struct pf_detail *maker_detail(segment_maker *self, struct pf_entry *entry, doub
         entry->detail = (uint32_t)link;
     }
     struct pf_detail *detail = maker_at(self, entry->detail);
-    detail->period = rate > 0 ? 1 / rate : 0;
+    double period = rate > 0 ? 1 / rate : 0;
+    double sign = detail->period == 1 && period != 1   ? 1
+                  : detail->period != 1 && period == 1 ? -1
+                                                       : 0;
+    detail->weight += sign * (double)detail->timed.count;
+    detail->weighted_ns += sign * (double)detail->timed.sum_ns;
+    detail->period = period;
     return detail;
 }
 
@@ -189,6 +195,8 @@ void maker_time(segment_maker *self, struct pf_entry *entry, double rate, uint64
         detail->weight += period;
         detail->weighted_ns += period * (double)ns;
         detail->variance_ns2 += period * (period - 1) * (double)ns * (double)ns;
+        detail->spread += period * (period - 1);
+        detail->spread_ns += period * (period - 1) * (double)ns;
     }
     if (*octave == 0) {
         uint64_t link;

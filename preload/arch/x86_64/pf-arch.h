@@ -40,6 +40,15 @@ static inline __attribute__((always_inline)) uint64_t pf_next_of(uint64_t *count
     return one;
 }
 
+// Puts `value` there if `*expected` is what it holds, else says in `*expected` what it holds.
+#define PF_ARCH_HAS_EXCHANGE 1
+static inline __attribute__((always_inline)) bool pf_exchange(uint64_t *at, uint64_t *expected,
+                                                              uint64_t value) {
+    bool done;
+    __asm__("cmpxchgq %3, %0" : "+m"(*at), "+a"(*expected), "=@ccz"(done) : "r"(value));
+    return done;
+}
+
 #define PF_ARCH_HAS_THUNKS 1
 #define PF_TAIL_NAMED_BYTES 0 // they are in registers
 

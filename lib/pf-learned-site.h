@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the adaptive sampler has learned of a site, with forgetting.  Internal.
+#pragma once
+#include "pf-sampler.h"
+
+typedef struct {
+    gdouble count; // timed calls, those long ago for less
+    gdouble sum;
+    gdouble sumsq;
+    gdouble peak;      // the largest sum of squares of an interval
+    gdouble deviation; // as last told
+    gdouble calls;     // likewise
+    gdouble calls_now; // per second, in the last interval
+    gdouble above;     // CUSUM of what is slower than it was
+    gdouble below;
+    gdouble wanted; // timed calls that it shall get soon: it is new or has changed
+} pf_learned_site;
+
+// Takes in what happened in an interval; true when its latency has changed.
+gboolean pf_learned_site_update(pf_learned_site *self, const PfSamplingStratum *stratum,
+                                gdouble seconds, gdouble half_life);
+// The deviation to reckon with: the fewer timed calls it rests on, the more it is the usual one.  That is
+// told as variance per ns of mean latency: where calls are slow now and then, because they are interrupted or
+// flush, the variance is the mean times how long such a call takes.
+gdouble pf_learned_site_deviation(pf_learned_site *self, gdouble usual_ns, gdouble seconds);
+// Adds what the site knows about the usual: variance and time of its timed calls.
+void pf_learned_site_tell(const pf_learned_site *self, gdouble *squares, gdouble *time);
