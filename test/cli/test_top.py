@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -543,7 +544,9 @@ class BatchTest(Watched):
     def test_redis(self):
         pf.need("redis-server", "redis-benchmark")  # one program by many names
         redis, load = (shutil.which(name) for name in ("redis-server", "redis-benchmark"))
-        port = 40000 + os.getpid() % 20000
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
         self.launch([redis, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--appendonly",
                      "yes", "--daemonize", "no"], SAMPLE_RATE="0.1")
         watcher = self.watch_to_the_end(self.process.pid, self.run)
