@@ -4,8 +4,10 @@
 #include "pf-emoji.h"
 #include "pf-errors.h"
 #include "pf-metrics-values.h"
+#include "pf-system.h"
 #include "pf-time.h"
 #include <string.h>
+#include <time.h>
 
 /**
  * PfProfilingProcessor:
@@ -24,6 +26,13 @@ struct _PfProfilingProcessor {
     gint enabled;
     gdouble sample_rate;
     PfProfileMetrics *metrics;
+    PfSampler *sampler; // NULL: the rate is fixed
+    GMutex lock;        // of what follows
+    pf_totals *before;  // at the last adapt()
+    pf_system system;
+    gint64 adapted_us;
+    gdouble cpu_seconds;
+    gdouble rate; // in force
 };
 
 G_DEFINE_FINAL_TYPE(PfProfilingProcessor, pf_profiling_processor, G_TYPE_OBJECT)
@@ -69,6 +78,9 @@ static void constructed(GObject *object) {
 static void finalize(GObject *object) {
     PfProfilingProcessor *self = PF_PROFILING_PROCESSOR(object);
     g_clear_object(&self->metrics);
+    g_clear_object(&self->sampler);
+    g_free(self->before);
+    g_mutex_clear(&self->lock);
     G_OBJECT_CLASS(pf_profiling_processor_parent_class)->finalize(object);
 }
 
@@ -81,8 +93,7 @@ static void pf_profiling_processor_class_init(PfProfilingProcessorClass *class) 
     /**
      * PfProfilingProcessor:sample-rate: (getter get_sample_rate)
      *
-     * The probability with which a message is timed, from 0 to 1.  It does not change: estimates of
-     * the whole rest on it.
+     * The probability with which a message is timed, from 0 to 1; with a sampler, the one to begin with.
      */
     properties[PROPERTY_SAMPLE_RATE] =
         g_param_spec_double("sample-rate", NULL, NULL, 0, 1, 0.01,
@@ -105,7 +116,10 @@ static void pf_profiling_processor_class_init(PfProfilingProcessorClass *class) 
     g_object_class_install_properties(object_class, PROPERTY_COUNT, properties);
 }
 
-static void pf_profiling_processor_init(PfProfilingProcessor *self) { self->enabled = TRUE; }
+static void pf_profiling_processor_init(PfProfilingProcessor *self) {
+    self->enabled = TRUE;
+    g_mutex_init(&self->lock);
+}
 
 /**
  * pf_profiling_processor_new:
@@ -126,6 +140,110 @@ PfProfilingProcessor *pf_profiling_processor_new(gdouble sample_rate, GError **e
         return NULL;
     }
     return g_object_new(PF_TYPE_PROFILING_PROCESSOR, "sample-rate", sample_rate, NULL);
+}
+
+/**
+ * pf_profiling_processor_new_steered:
+ * @sample_rate: the rate to begin with, from 0 to 1
+ * @sampler: who sets it from then on
+ * @error: return location for an error
+ *
+ * A processor whose rate changes: [method@ProfilingProcessor.adapt] asks the sampler.  Each thread draws its
+ * waits with the rate of that moment and weighs what it times accordingly, so estimates stay unbiased
+ * (docs/sampling.md).  A rate below one in a million is taken as that.
+ *
+ * Fails with %PF_SAMPLING_ERROR_BAD_RATE when @sample_rate is not a number from 0 to 1.
+ *
+ * Returns: (transfer full): an enabled processor, or %NULL with @error set
+ */
+PfProfilingProcessor *pf_profiling_processor_new_steered(gdouble sample_rate, PfSampler *sampler,
+                                                         GError **error) {
+    g_return_val_if_fail(PF_IS_SAMPLER(sampler), NULL);
+    PfProfilingProcessor *self = pf_profiling_processor_new(sample_rate, error);
+    if (self != NULL) {
+        self->sampler = g_object_ref(sampler);
+        self->before = g_new0(pf_totals, 1);
+        self->rate = sample_rate;
+        pf_shard_set_steer(self->set, sample_rate);
+    }
+    return self;
+}
+
+static gdouble cpu_now(void) {
+    struct timespec used;
+    return clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) == 0
+               ? (gdouble)used.tv_sec + (gdouble)used.tv_nsec / 1e9
+               : -1;
+}
+
+// The messages of the whole process are one stratum.
+static void describe(PfProfilingProcessor *self, const pf_totals *now, PfSamplingStratum *to) {
+    const pf_totals *before = self->before;
+    gboolean again = now->messages < before->messages || now->sampled < before->sampled; // a reset
+    gdouble mean = now->sampled > 0 ? (gdouble)now->duration_ns / (gdouble)now->sampled : 0;
+    gdouble square = now->sampled > 0 ? now->sumsq / (gdouble)now->sampled : 0;
+    *to = (PfSamplingStratum){
+        .id = 1,
+        .level = 8,
+        .calls = now->messages - (again ? 0 : before->messages),
+        .sampled = now->sampled - (again ? 0 : before->sampled),
+        .sum_ns = (gdouble)(now->duration_ns - (again ? 0 : before->duration_ns)),
+        .sumsq_ns2 = MAX(now->sumsq - (again ? 0 : before->sumsq), 0),
+        .total_calls = now->messages,
+        .total_sampled = now->sampled,
+        .mean_ns = mean,
+        .variance_ns2 = MAX(square - mean * mean, 0),
+        .cost_ns = 2 * (gdouble)pf_time_cost_ns() + 20,
+        .rate = self->rate,
+    };
+}
+
+/**
+ * pf_profiling_processor_adapt:
+ * @self: a processor of [ctor@ProfilingProcessor.new_steered]
+ *
+ * Asks the sampler for a rate, with what was recorded since the last time.  To be called now and then, some
+ * times a second, from a timer or whenever convenient.
+ *
+ * Any thread may call this.
+ *
+ * Returns: the rate from now on
+ */
+gdouble pf_profiling_processor_adapt(PfProfilingProcessor *self) {
+    g_return_val_if_fail(PF_IS_PROFILING_PROCESSOR(self), 0);
+    if (self->sampler == NULL) {
+        return self->sample_rate;
+    }
+    g_mutex_lock(&self->lock);
+    g_autofree pf_totals *now = g_new(pf_totals, 1);
+    pf_shard_set_sum(self->set, now);
+    gint64 time_us = g_get_monotonic_time();
+    gdouble cpu = cpu_now();
+    gboolean first = self->adapted_us == 0;
+    PfSamplingStratum stratum;
+    PfSamplingContext context = {.current_time = (gdouble)g_get_real_time() / 1e6,
+                                 .operation_name = g_get_prgname(),
+                                 .count_cost_ns = 4.5,
+                                 .default_rate = self->rate,
+                                 .strata = &stratum,
+                                 .stratum_count = 1};
+    pf_system_read(&self->system, &context);
+    describe(self, now, &stratum);
+    context.interval_seconds = first ? 0 : (gdouble)(time_us - self->adapted_us) / 1e6;
+    context.cpu_seconds = first || cpu < 0 ? -1 : MAX(cpu - self->cpu_seconds, 0);
+    context.avg_latency_ms =
+        stratum.sampled > 0 ? stratum.sum_ns / (gdouble)stratum.sampled / 1e6 : 0;
+    g_autoptr(PfSamplingDecision) decision = pf_sampling_decision_new(&context);
+    pf_sampler_decide(self->sampler, &context, decision);
+    gdouble rate = pf_sampling_decision_get_rate(decision, 0);
+    pf_shard_set_steer(self->set, rate);
+    self->rate = rate;
+    self->adapted_us = time_us;
+    self->cpu_seconds = cpu;
+    g_free(self->before);
+    self->before = g_steal_pointer(&now);
+    g_mutex_unlock(&self->lock);
+    return rate;
 }
 
 /**

@@ -2,6 +2,7 @@
 // PfProfilingProcessor: sampled recording for a program that feeds its own messages.
 #pragma once
 #include "pf-metrics.h"
+#include "pf-sampler.h"
 
 G_BEGIN_DECLS
 
@@ -10,6 +11,10 @@ PF_API G_DECLARE_FINAL_TYPE(PfProfilingProcessor, pf_profiling_processor, PF, PR
                             GObject)
 
 PF_API PfProfilingProcessor *pf_profiling_processor_new(gdouble sample_rate, GError **error);
+
+PF_API PfProfilingProcessor *pf_profiling_processor_new_steered(gdouble sample_rate,
+                                                                PfSampler *sampler, GError **error);
+PF_API gdouble pf_profiling_processor_adapt(PfProfilingProcessor *self);
 
 PF_API void pf_profiling_processor_record(PfProfilingProcessor *self, gint64 duration_ns,
                                           gboolean has_emoji, guint field_count);

@@ -118,6 +118,11 @@ static __attribute__((noinline)) void begin_again(pf_shard *shard, guint64 gener
     SET(&shard->clock_reads, 0);
     gdouble none = 0;
     __atomic_store(&shard->sumsq, &none, __ATOMIC_RELEASE);
+    __atomic_store(&shard->weight, &none, __ATOMIC_RELEASE);
+    __atomic_store(&shard->weighted_ns, &none, __ATOMIC_RELEASE);
+    __atomic_store(&shard->spread, &none, __ATOMIC_RELEASE);
+    __atomic_store(&shard->spread_ns, &none, __ATOMIC_RELEASE);
+    __atomic_store(&shard->spread_ns2, &none, __ATOMIC_RELEASE);
     for (guint i = 0; i < PF_HIST_BUCKETS; i++) {
         SET(&shard->buckets[i], 0);
     }
@@ -137,8 +142,26 @@ static inline pf_shard *my_shard(pf_shard_set *set) {
     return shard;
 }
 
+#define LEAST_RATE 1e-6
+
+// A wait is drawn at one rate and stays at it, so every message in it was timed with that probability.
+static __attribute__((noinline)) gboolean is_due_steered(pf_shard_set *set, pf_shard *shard) {
+    if (shard->skip-- > 0) {
+        return FALSE;
+    }
+    gdouble rate;
+    __atomic_load(&set->steered_rate, &rate, __ATOMIC_RELAXED);
+    shard->due_period = shard->period > 0 ? shard->period : 1 / MAX(set->rate, LEAST_RATE);
+    shard->period = 1 / rate;
+    shard->skip = pf_skip_draw(pf_skip_factor(rate), &shard->random);
+    return TRUE;
+}
+
 // Is this message to be timed?
 static inline gboolean is_due(pf_shard_set *set, pf_shard *shard) {
+    if (G_UNLIKELY(set->is_steered)) {
+        return is_due_steered(set, shard);
+    }
     if (set->factor >= 0) {
         return set->factor == 0; // rate 1 or 0: nothing to draw
     }
@@ -154,6 +177,20 @@ static inline void seen(pf_shard *shard, guint64 bytes) {
     SET(&shard->bytes, pf_add_capped(shard->bytes, bytes));
 }
 
+static inline void add(gdouble *sum, gdouble value) {
+    gdouble total = *sum + value;
+    __atomic_store(sum, &total, __ATOMIC_RELEASE);
+}
+
+static __attribute__((noinline)) void add_weighted(pf_shard *shard, gdouble ns) {
+    gdouble w = shard->due_period;
+    add(&shard->weight, w);
+    add(&shard->weighted_ns, w * ns);
+    add(&shard->spread, w * (w - 1));
+    add(&shard->spread_ns, w * (w - 1) * ns);
+    add(&shard->spread_ns2, w * (w - 1) * ns * ns);
+}
+
 // After seen(): a reader that sees the message timed sees it counted.
 static inline void timed(pf_shard *shard, const pf_message *message) {
     guint64 *bucket = &shard->buckets[pf_hist_bucket(message->duration_ns)];
@@ -164,6 +201,9 @@ static inline void timed(pf_shard *shard, const pf_message *message) {
     SET(&shard->fields, pf_add_capped(shard->fields, message->fields));
     SET(bucket, *bucket + 1);
     __atomic_store(&shard->sumsq, &sumsq, __ATOMIC_RELEASE);
+    if (G_UNLIKELY(shard->due_period > 0)) {
+        add_weighted(shard, ns);
+    }
     if (message->clock_reads > 0) {
         SET(&shard->clock_reads, shard->clock_reads + message->clock_reads);
     }
@@ -220,6 +260,12 @@ pf_shard_set *pf_shard_set_new(gdouble rate) {
     return set;
 }
 
+void pf_shard_set_steer(pf_shard_set *set, gdouble rate) {
+    rate = CLAMP(rate, LEAST_RATE, 1);
+    __atomic_store(&set->steered_rate, &rate, __ATOMIC_RELAXED);
+    set->is_steered = TRUE;
+}
+
 void pf_shard_set_free(pf_shard_set *set) {
     for (guint i = 0; i < set->shards->len; i++) {
         pf_shard *shard = set->shards->pdata[i];
@@ -256,6 +302,12 @@ static void read_shard(const pf_shard *shard, pf_totals *totals, struct pf_strat
     totals->clock_reads += GET(&shard->clock_reads);
     guint64 emoji = GET(&shard->emoji);
     __atomic_load(&shard->sumsq, &stratum->sumsq, __ATOMIC_ACQUIRE);
+    __atomic_load(&shard->weight, &stratum->weight, __ATOMIC_ACQUIRE);
+    __atomic_load(&shard->weighted_ns, &stratum->weighted_ns, __ATOMIC_ACQUIRE);
+    __atomic_load(&shard->spread, &stratum->spread, __ATOMIC_ACQUIRE);
+    __atomic_load(&shard->spread_ns, &stratum->spread_ns, __ATOMIC_ACQUIRE);
+    __atomic_load(&shard->spread_ns2, &stratum->spread_ns2, __ATOMIC_ACQUIRE);
+    totals->sumsq += stratum->sumsq;
     read_histogram(shard, stratum, totals);
     guint64 fields = GET(&shard->fields);
     stratum->sum_ns = GET(&shard->duration_ns);

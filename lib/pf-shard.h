@@ -22,6 +22,13 @@ typedef struct pf_shard {
     guint64 max_ns;
     guint64 clock_reads;
     gdouble sumsq;
+    gdouble period;     // of the wait that is running: 1 / rate when it was drawn
+    gdouble due_period; // of the one that has run out
+    gdouble weight;     // sums as in struct pf_stratum
+    gdouble weighted_ns;
+    gdouble spread;
+    gdouble spread_ns;
+    gdouble spread_ns2;
     guint64 random;
     gint32 skip;
     gint32 references; // of the set and of the owner
@@ -36,7 +43,9 @@ typedef struct {
     guint64 id; // never used again: a cached shard cannot be taken for that of a later set
     guint64 generation;
     gdouble rate;
-    gdouble factor; // see pf_skip_factor
+    gdouble factor;    // see pf_skip_factor
+    gint32 is_steered; // the rate may change: each wait remembers its own
+    gdouble steered_rate;
     // Everything below under the lock.
     GMutex lock __attribute__((aligned(128)));
     GPtrArray *shards;
@@ -61,6 +70,7 @@ typedef struct {
     guint64 bytes;
     guint64 max_ns;
     guint64 clock_reads;
+    gdouble sumsq;
     gdouble histogram[PF_HIST_BUCKETS];
     struct pf_estimate estimate;
 } pf_totals;
@@ -68,6 +78,9 @@ typedef struct {
 pf_shard_set *pf_shard_set_new(gdouble rate);
 void pf_shard_set_free(pf_shard_set *set); // nobody may be recording into it
 void pf_shard_set_reset(pf_shard_set *set);
+// Each thread draws its next wait with this rate, and weighs what it times with the rate that its wait was
+// drawn with: estimates stay unbiased.
+void pf_shard_set_steer(pf_shard_set *set, gdouble rate);
 void pf_shard_set_sum(pf_shard_set *set, pf_totals *ret_totals);
 
 // Records one message that is timed if it is due; a negative duration counts as 0.

@@ -145,6 +145,54 @@ START_TEST(threads_sample_each_for_itself) {
 }
 END_TEST
 
+// A sampler that goes up and down, and latencies that go with it: the plain mean would be far off.
+#define WAVE_TYPE_SAMPLER (wave_sampler_get_type())
+G_DECLARE_FINAL_TYPE(WaveSampler, wave_sampler, WAVE, SAMPLER, GObject)
+struct _WaveSampler {
+    GObject parent_instance;
+    guint turn;
+};
+static const gdouble wave[] = {0.5, 0.05, 1, 0.1};
+
+static void wave_decide(PfSampler *sampler, const PfSamplingContext *context,
+                        PfSamplingDecision *decision) {
+    WaveSampler *self = WAVE_SAMPLER(sampler);
+    ck_assert_uint_eq(context->stratum_count, 1);
+    pf_sampling_decision_set_rate(decision, 0, wave[self->turn++ % G_N_ELEMENTS(wave)]);
+}
+static void wave_init(PfSamplerInterface *iface) { iface->decide = wave_decide; }
+G_DEFINE_FINAL_TYPE_WITH_CODE(WaveSampler, wave_sampler, G_TYPE_OBJECT,
+                              G_IMPLEMENT_INTERFACE(PF_TYPE_SAMPLER, wave_init))
+static void wave_sampler_class_init(WaveSamplerClass *class G_GNUC_UNUSED) {}
+static void wave_sampler_init(WaveSampler *self G_GNUC_UNUSED) {}
+
+START_TEST(a_sampler_sets_the_rate_without_a_bias) {
+    g_autoptr(WaveSampler) sampler = g_object_new(WAVE_TYPE_SAMPLER, NULL);
+    g_autoptr(PfProfilingProcessor) processor =
+        pf_profiling_processor_new_steered(0.1, PF_SAMPLER(sampler), NULL);
+    gdouble truth = 0;
+    for (guint turn = 0; turn < 40; turn++) {
+        gdouble rate = pf_profiling_processor_adapt(processor);
+        ck_assert(rate == wave[turn % G_N_ELEMENTS(wave)]);
+        for (guint i = 0; i < 5000; i++) {
+            gint64 ns = (gint64)(1000 + 9000 * rate) + i % 100;
+            truth += (gdouble)ns;
+            pf_profiling_processor_record(processor, ns, FALSE, 0);
+        }
+    }
+    PfProfileMetrics *metrics = pf_profiling_processor_get_metrics(processor);
+    gdouble low = 0;
+    gdouble high = 0;
+    gdouble estimate = 0;
+    ck_assert(pf_profile_metrics_get_estimate(metrics, &estimate, &low, &high));
+    gdouble plain = 200000.0 * (gdouble)pf_profile_metrics_get_total_duration_ns(metrics) /
+                    (gdouble)pf_profile_metrics_get_sampled_count(metrics);
+    ck_assert(plain > 1.3 * truth);
+    ck_assert(fabs(estimate - truth) < 0.05 * truth);
+    ck_assert(low < high && high < 1.2 * truth && low > 0.8 * truth);
+}
+END_TEST
+
 int main(void) {
     return pf_test_run(
         "processor",
@@ -152,5 +200,6 @@ int main(void) {
                           a_share_is_timed_and_the_rest_counted,
                           a_periodic_slow_message_is_neither_missed_nor_always_met,
                           disabled_counts_nothing, begin_and_end_measure_what_lies_between,
-                          threads_sample_each_for_itself, NULL});
+                          threads_sample_each_for_itself, a_sampler_sets_the_rate_without_a_bias,
+                          NULL});
 }
