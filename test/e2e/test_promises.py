@@ -869,6 +869,7 @@ class BadValues(pf.Case):
         "BACKGROUND_PROCESSING": ["2"],
         "CAPTURE_TEXT": ["text"],
         "WHY": ["slow", "flush;lock"],
+        "OVERHEAD_BUDGET": ["lots", "-1", "2"],
         "STACK_DEPTH": ["0", "65", "deep"],
         "STACK_EVERY": ["1", "often"],
     }
@@ -917,7 +918,7 @@ class BadValues(pf.Case):
         defaults = pf.table_variables()
         if defaults is None:
             self.skipTest("preload/pf-env.def is not here")
-        free_text = {"OUTPUT", "CONFIG", "RULES", "FILE_PATH", "SEGMENT_DIR"}
+        free_text = {"OUTPUT", "CONFIG", "RULES", "FILE_PATH", "SEGMENT_DIR", "COMMAND"}
         self.assertEqual(set(defaults) - free_text - set(self.BAD) - {"KEEP_SEGMENT"}, set())
 
     def test_good_values_say_nothing(self):
