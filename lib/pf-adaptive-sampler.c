@@ -194,6 +194,8 @@ static void pf_adaptive_sampler_init(PfAdaptiveSampler *self) {
  * pf_adaptive_sampler_new:
  * @config: (nullable): the budget, and how fast to forget; %NULL: the defaults
  *
+ * Makes a sampler that learns from what it is told at each step.
+ *
  * Returns: (transfer full): a sampler that knows nothing yet
  */
 PfAdaptiveSampler *pf_adaptive_sampler_new(const PfAdaptiveSamplingConfig *config) {
@@ -210,6 +212,8 @@ PfAdaptiveSampler *pf_adaptive_sampler_new(const PfAdaptiveSamplingConfig *confi
  * pf_adaptive_sampler_get_spent:
  * @self: a sampler
  *
+ * What measuring has taken so far.
+ *
  * Returns: the share of the program's CPU time that measuring has taken so far, by the sampler's own books
  */
 gdouble pf_adaptive_sampler_get_spent(PfAdaptiveSampler *self) {
@@ -220,6 +224,8 @@ gdouble pf_adaptive_sampler_get_spent(PfAdaptiveSampler *self) {
 /**
  * pf_adaptive_sampler_get_change_count:
  * @self: a sampler
+ *
+ * How often a site was found to have changed.
  *
  * Returns: how often the latency of a site was found changed
  */

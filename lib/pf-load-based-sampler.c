@@ -92,6 +92,8 @@ PfLoadBasedSampler *pf_load_based_sampler_new(gdouble ceiling, GError **error) {
  * pf_load_based_sampler_get_stress:
  * @self: a sampler
  *
+ * How loaded the machine was at the last step.
+ *
  * Returns: how busy the machine was at the last decision, from 0 to 1
  */
 gdouble pf_load_based_sampler_get_stress(PfLoadBasedSampler *self) {

@@ -77,6 +77,8 @@ static void pf_pattern_based_sampler_init(PfPatternBasedSampler *self) {
 /**
  * pf_pattern_based_sampler_new:
  *
+ * Makes a sampler from the text of a rules file.
+ *
  * Returns: (transfer full): a sampler without rules
  */
 PfPatternBasedSampler *pf_pattern_based_sampler_new(void) {
@@ -150,6 +152,8 @@ gboolean pf_pattern_based_sampler_load_file(PfPatternBasedSampler *self, const g
  * pf_pattern_based_sampler_get_rule_count:
  * @self: a sampler
  *
+ * How many rules there are.
+ *
  * Returns: how many rules it has
  */
 guint pf_pattern_based_sampler_get_rule_count(PfPatternBasedSampler *self) {
@@ -161,6 +165,8 @@ guint pf_pattern_based_sampler_get_rule_count(PfPatternBasedSampler *self) {
  * pf_pattern_based_sampler_get_line:
  * @self: a sampler
  * @stratum: a site
+ *
+ * Which rule decided about a site.
  *
  * Returns: the line of the rule that the site meets first; 0: it meets none
  */

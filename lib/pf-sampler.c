@@ -63,6 +63,8 @@ PfSamplingContext *pf_sampling_context_new(void) {
  * pf_sampling_context_copy:
  * @self: a context
  *
+ * Copies a context with all that it holds.
+ *
  * Returns: (transfer full): a copy that owns its texts
  */
 PfSamplingContext *pf_sampling_context_copy(const PfSamplingContext *self) {
@@ -125,6 +127,8 @@ PfSamplingDecision *pf_sampling_decision_new(const PfSamplingContext *context) {
  * pf_sampling_decision_copy:
  * @self: a decision
  *
+ * Copies a decision with all that it holds.
+ *
  * Returns: (transfer full): a copy
  */
 PfSamplingDecision *pf_sampling_decision_copy(const PfSamplingDecision *self) {
@@ -156,6 +160,8 @@ void pf_sampling_decision_set_default_rate(PfSamplingDecision *self, gdouble rat
  * pf_sampling_decision_get_default_rate:
  * @self: a decision
  *
+ * The rate of the sites that have none of their own.
+ *
  * Returns: the rate of sites that are yet to come
  */
 gdouble pf_sampling_decision_get_default_rate(const PfSamplingDecision *self) {
@@ -180,6 +186,8 @@ void pf_sampling_decision_set_rate(PfSamplingDecision *self, gsize stratum, gdou
  * pf_sampling_decision_get_rate:
  * @self: a decision
  * @stratum: index into the strata of the context
+ *
+ * The rate of one site.
  *
  * Returns: the rate of that site
  */

@@ -72,6 +72,8 @@ static void pf_steering_init(PfSteering *self) {
  * @controller: a program
  * @sampler: who decides
  *
+ * Makes what applies a sampler to a running program.
+ *
  * Returns: (transfer full): a steering that has done nothing yet
  */
 PfSteering *pf_steering_new(PfController *controller, PfSampler *sampler) {
@@ -218,6 +220,8 @@ gboolean pf_steering_step(PfSteering *self, GError **error) {
  * pf_steering_get_delay_ms:
  * @self: a steering
  *
+ * How long to wait before the next step.
+ *
  * Returns: when the next step is due, in ms from the last one
  */
 guint pf_steering_get_delay_ms(PfSteering *self) {
@@ -229,6 +233,8 @@ guint pf_steering_get_delay_ms(PfSteering *self) {
  * pf_steering_get_step_count:
  * @self: a steering
  *
+ * How many steps were made.
+ *
  * Returns: steps so far
  */
 guint64 pf_steering_get_step_count(PfSteering *self) {
@@ -239,6 +245,8 @@ guint64 pf_steering_get_step_count(PfSteering *self) {
 /**
  * pf_steering_get_change_count:
  * @self: a steering
+ *
+ * How often rates were changed.
  *
  * Returns: steps that changed a rate
  */
