@@ -337,6 +337,8 @@ gboolean pf_controller_set_rates(PfController *self, gdouble rate, const PfSiteR
  * pf_controller_get_path:
  * @self: a controller
  *
+ * Which segment it writes to.
+ *
  * Returns: (transfer none): the segment's path; the file may be gone by now
  */
 const gchar *pf_controller_get_path(PfController *self) {
