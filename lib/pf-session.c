@@ -284,6 +284,20 @@ static gint in_order(gconstpointer a, gconstpointer b, gpointer data) {
  * Returns: (transfer full): the sum, or %NULL
  */
 PfSnapshot *pf_session_get_snapshot(PfSession *self, GError **error) {
+    return pf_session_get_snapshot_with(self, PF_SNAPSHOT_DEFAULT, error);
+}
+
+/**
+ * pf_session_get_snapshot_with:
+ * @self: a session
+ * @flags: what the snapshot shall hold
+ * @error: return location for an error of %PF_SEGMENT_ERROR
+ *
+ * Adds all segments up, as [method@Session.get_snapshot] does, with more than that has.
+ *
+ * Returns: (transfer full): the sum, or %NULL
+ */
+PfSnapshot *pf_session_get_snapshot_with(PfSession *self, PfSnapshotFlags flags, GError **error) {
     g_return_val_if_fail(PF_IS_SESSION(self), NULL);
     g_autoptr(GPtrArray) models = g_ptr_array_new_with_free_func((GDestroyNotify)pf_model_unref);
     g_autoptr(GError) problem = NULL;
@@ -306,9 +320,8 @@ PfSnapshot *pf_session_get_snapshot(PfSession *self, GError **error) {
     }
     self->unreadable += self->readers->len - models->len;
     if (models->len == 1) {
-        return pf_snapshot_new_from_model(pf_model_ref(g_ptr_array_index(models, 0)),
-                                          PF_SNAPSHOT_DEFAULT);
+        return pf_snapshot_new_from_model(pf_model_ref(g_ptr_array_index(models, 0)), flags);
     }
     return pf_snapshot_new_from_model(pf_model_unite((pf_model *const *)models->pdata, models->len),
-                                      PF_SNAPSHOT_DEFAULT);
+                                      flags);
 }

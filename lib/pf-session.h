@@ -44,5 +44,7 @@ PF_API guint pf_session_get_running_count(PfSession *self);
 PF_API guint pf_session_get_unreadable_count(PfSession *self);
 
 PF_API PfSnapshot *pf_session_get_snapshot(PfSession *self, GError **error);
+PF_API PfSnapshot *pf_session_get_snapshot_with(PfSession *self, PfSnapshotFlags flags,
+                                                GError **error);
 
 G_END_DECLS
