@@ -12,6 +12,7 @@
 #include "pf-enum-types.h"
 #include "pf-errors.h"
 #include "pf-export-result.h"
+#include "pf-findings.h"
 #include "pf-format.h"
 #include "pf-histogram.h"
 #include "pf-hub.h"
