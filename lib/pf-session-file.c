@@ -67,6 +67,19 @@ static gboolean write_part(FILE *file, const pf_reader *reader) {
            write_all(file, zeros, -reader->size % PF_UNIT);
 }
 
+// Last, so that whoever does not know it has read everything else by then.
+static gboolean write_timeline(PfSession *self, FILE *file) {
+    if (self->timeline == NULL) {
+        return TRUE;
+    }
+    g_autoptr(GBytes) bytes = pf_timeline_to_bytes(self->timeline);
+    gsize size = 0;
+    const void *data = g_bytes_get_data(bytes, &size);
+    struct part part = {.size = size};
+    memcpy(part.magic, "timeline", sizeof part.magic);
+    return write_all(file, &part, sizeof part) && write_all(file, data, size);
+}
+
 static gboolean write_session(PfSession *self, FILE *file) {
     struct head head = {
         .magic = MAGIC,
@@ -84,7 +97,7 @@ static gboolean write_session(PfSession *self, FILE *file) {
     for (guint i = 0; good && i < self->readers->len; i++) {
         good = write_part(file, g_ptr_array_index(self->readers, i));
     }
-    return good && fflush(file) == 0;
+    return good && write_timeline(self, file) && fflush(file) == 0;
 }
 
 /**
@@ -154,6 +167,24 @@ static gboolean refuse(GError **error, PfSegmentError code, const gchar *path, c
     return FALSE;
 }
 
+// At the end of the file; its size in the file, 0 when there is none.
+static gsize read_timeline(PfSession *self, const gchar *bytes, gsize size) {
+    struct part part;
+    for (gsize at = sizeof(struct head); at + sizeof part <= size;) {
+        memcpy(&part, bytes + at, sizeof part);
+        if (part.size > size - at - sizeof part) {
+            return 0;
+        }
+        if (memcmp(part.magic, "timeline", sizeof part.magic) == 0) {
+            g_autoptr(GBytes) data = g_bytes_new(bytes + at + sizeof part, part.size);
+            self->timeline = pf_timeline_new_from_bytes(data);
+            return size - at;
+        }
+        at += sizeof part + MIN(part.size + -part.size % PF_UNIT, size - at - sizeof part);
+    }
+    return 0;
+}
+
 static gboolean read_session(PfSession *self, const gchar *bytes, gsize size, const gchar *path,
                              GError **error) {
     struct head head;
@@ -169,6 +200,7 @@ static gboolean read_session(PfSession *self, const gchar *bytes, gsize size, co
     pf_session_set_run(self, command, head.pid, head.start_unix_ns);
     pf_session_set_end(self, head.exit_status, head.signal_number, head.wall_ns);
     guint found = 0;
+    size -= read_timeline(self, bytes, size);
     for (gsize at = sizeof head; at < size;) {
         gsize used = 0;
         found++;

@@ -14,6 +14,7 @@ struct _PfSession {
     gint64 start_unix_ns;
     guint64 wall_ns;
     guint unreadable;
+    PfTimeline *timeline; // NULL: none is kept
 };
 
 // A folder that is none of a link; -1 with errno.

@@ -20,6 +20,7 @@ static void finalize(GObject *object) {
     PfSession *self = PF_SESSION(object);
     g_ptr_array_unref(self->readers);
     g_free(self->command);
+    g_clear_pointer(&self->timeline, pf_timeline_unref);
     G_OBJECT_CLASS(pf_session_parent_class)->finalize(object);
 }
 
@@ -67,6 +68,22 @@ static gboolean is_running(const pf_reader *reader) {
     return reader->runs && pf_reader_header(reader)->state == PF_STATE_ACTIVE;
 }
 
+static void add_to_timeline(PfSession *self, pf_reader *reader) {
+    if (self->timeline == NULL) {
+        return;
+    }
+    const struct pf_segment *header = pf_reader_header(reader);
+    PfSnapshot *snapshot =
+        pf_snapshot_new_from_reader(pf_reader_ref(reader), PF_SNAPSHOT_DEFAULT, NULL);
+    if (snapshot != NULL) {
+        gint64 end =
+            (gint64)header->start_unix_ns + (gint64)pf_snapshot_get_process(snapshot)->uptime_ns;
+        pf_timeline_add(self->timeline, snapshot, end);
+        g_object_unref(snapshot);
+    }
+    reader->budget = pf_reader_view(reader).budget;
+}
+
 // By descriptor and name: root takes segments out of other users' folders, and a path could be turned
 // into a link meanwhile.
 static void collect_one(PfSession *self, const gchar *path, int fd, const gchar *name,
@@ -85,6 +102,7 @@ static void collect_one(PfSession *self, const gchar *path, int fd, const gchar 
     }
     g_free(reader->path);
     reader->path = g_strdup(path);
+    add_to_timeline(self, reader);
     g_ptr_array_add(self->readers, reader);
     if (!running && (flags & PF_SESSION_REMOVE)) {
         unlinkat(fd, name, 0);
@@ -130,6 +148,49 @@ gboolean pf_session_collect(PfSession *self, const gchar *folder, PfSessionFlags
     g_dir_close(dir);
     close(fd);
     return TRUE;
+}
+
+/**
+ * pf_session_begin_timeline:
+ * @self: a session
+ * @start_unix_ns: when it begins, ns since 1970
+ *
+ * Keeps a timeline from now on, of what [method@Session.watch] and [method@Session.collect] see.
+ */
+void pf_session_begin_timeline(PfSession *self, gint64 start_unix_ns) {
+    g_return_if_fail(PF_IS_SESSION(self));
+    g_clear_pointer(&self->timeline, pf_timeline_unref);
+    self->timeline = pf_timeline_new(start_unix_ns, 20000000);
+}
+
+/**
+ * pf_session_get_timeline:
+ * @self: a session
+ *
+ * Gets the timeline.
+ *
+ * Returns: (transfer none) (nullable): the timeline; %NULL when none was kept
+ */
+PfTimeline *pf_session_get_timeline(PfSession *self) {
+    g_return_val_if_fail(PF_IS_SESSION(self), NULL);
+    return self->timeline;
+}
+
+/**
+ * pf_session_watch:
+ * @self: a session
+ * @folder: (type filename): a folder of segments
+ *
+ * Looks at the running processes in a folder, for the timeline only.
+ */
+void pf_session_watch(PfSession *self, const gchar *folder) {
+    g_return_if_fail(PF_IS_SESSION(self));
+    g_autoptr(PfSession) now = pf_session_new();
+    if (self->timeline != NULL && pf_session_collect(now, folder, PF_SESSION_ALL, NULL)) {
+        for (guint i = 0; i < now->readers->len; i++) {
+            add_to_timeline(self, g_ptr_array_index(now->readers, i));
+        }
+    }
 }
 
 /**
@@ -302,6 +363,20 @@ static gint in_order(gconstpointer a, gconstpointer b, gpointer data) {
  * Returns: (transfer full): the sum, or %NULL
  */
 PfSnapshot *pf_session_get_snapshot(PfSession *self, GError **error) {
+    return pf_session_get_snapshot_with(self, PF_SNAPSHOT_DEFAULT, error);
+}
+
+/**
+ * pf_session_get_snapshot_with:
+ * @self: a session
+ * @flags: what the snapshot shall hold
+ * @error: return location for an error of %PF_SEGMENT_ERROR
+ *
+ * Adds all segments up, as [method@Session.get_snapshot] does, with more than that has.
+ *
+ * Returns: (transfer full): the sum, or %NULL
+ */
+PfSnapshot *pf_session_get_snapshot_with(PfSession *self, PfSnapshotFlags flags, GError **error) {
     g_return_val_if_fail(PF_IS_SESSION(self), NULL);
     g_autoptr(GPtrArray) models = g_ptr_array_new_with_free_func((GDestroyNotify)pf_model_unref);
     g_autoptr(GError) problem = NULL;
@@ -324,9 +399,8 @@ PfSnapshot *pf_session_get_snapshot(PfSession *self, GError **error) {
     }
     self->unreadable += self->readers->len - models->len;
     if (models->len == 1) {
-        return pf_snapshot_new_from_model(pf_model_ref(g_ptr_array_index(models, 0)),
-                                          PF_SNAPSHOT_DEFAULT);
+        return pf_snapshot_new_from_model(pf_model_ref(g_ptr_array_index(models, 0)), flags);
     }
     return pf_snapshot_new_from_model(pf_model_unite((pf_model *const *)models->pdata, models->len),
-                                      PF_SNAPSHOT_DEFAULT);
+                                      flags);
 }

@@ -2,6 +2,7 @@
 // PfSession: the segments of a tree of processes, together; a file holds them for later.
 #pragma once
 #include "pf-snapshot.h"
+#include "pf-timeline.h"
 
 G_BEGIN_DECLS
 
@@ -39,10 +40,15 @@ PF_API guint pf_session_get_pid(PfSession *self);
 PF_API gint pf_session_get_exit_status(PfSession *self);
 PF_API guint pf_session_get_signal(PfSession *self);
 PF_API guint64 pf_session_get_wall_ns(PfSession *self);
+PF_API void pf_session_watch(PfSession *self, const gchar *folder);
+PF_API void pf_session_begin_timeline(PfSession *self, gint64 start_unix_ns);
+PF_API PfTimeline *pf_session_get_timeline(PfSession *self);
 PF_API guint pf_session_get_segment_count(PfSession *self);
 PF_API guint pf_session_get_running_count(PfSession *self);
 PF_API guint pf_session_get_unreadable_count(PfSession *self);
 
 PF_API PfSnapshot *pf_session_get_snapshot(PfSession *self, GError **error);
+PF_API PfSnapshot *pf_session_get_snapshot_with(PfSession *self, PfSnapshotFlags flags,
+                                                GError **error);
 
 G_END_DECLS

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A snapshot as one JSON object, under the names of the exit summary of a preloaded program.
+#include "pf-findings.h"
 #include "pf-json-writer.h"
 #include "pf-snapshot-private.h"
 
@@ -435,6 +436,35 @@ static void put_coverage(pf_json *json, const PfCoverage *coverage) {
     pf_json_end(json, '}');
 }
 
+static void put_known(pf_json *json, const gchar *name, gdouble value, guint decimals) {
+    if (value >= 0) {
+        pf_json_fixed(json, name, value, decimals);
+    } else {
+        pf_json_null(json, name);
+    }
+}
+
+static void put_findings(pf_json *json, PfSnapshot *self, PfSymbolizer *symbolizer) {
+    g_autoptr(GPtrArray) findings = pf_snapshot_find(self, symbolizer);
+    pf_json_begin(json, "findings", '[');
+    for (guint i = 0; i < findings->len; i++) {
+        const PfFinding *finding = g_ptr_array_index(findings, i);
+        pf_json_element(json, '{');
+        pf_json_string(json, "kind", finding->kind);
+        pf_json_string(json, "title", finding->title);
+        pf_json_string(json, "evidence", finding->evidence);
+        pf_json_string(json, "next_step", finding->next_step);
+        pf_json_string(json, "place", finding->place);
+        put_known(json, "saved_ns", finding->saved_ns, 0);
+        put_known(json, "saved_low_ns", finding->low_ns, 0);
+        put_known(json, "saved_high_ns", finding->high_ns, 0);
+        put_known(json, "saved_calls", finding->saved_calls, 0);
+        put_known(json, "wall_percent", finding->wall_percent, 2);
+        pf_json_end(json, '}');
+    }
+    pf_json_end(json, ']');
+}
+
 /**
  * pf_snapshot_to_json:
  * @self: a snapshot
@@ -469,6 +499,7 @@ gchar *pf_snapshot_to_json(PfSnapshot *self, PfSymbolizer *symbolizer) {
     }
     put_stacks(&json, self, used);
     put_coverage(&json, &self->tables.coverage);
+    put_findings(&json, self, used);
     g_string_append(json.text, "}\n");
     return g_string_free(json.text, FALSE);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A snapshot as a person reads it: what matters most first, with file and line.
+#include "pf-findings.h"
 #include "pf-snapshot-private.h"
 #include "pf-text-writer.h"
 #include <string.h>
@@ -405,6 +406,12 @@ static void put_lost(pf_text *text, PfSnapshot *self) {
     }
 }
 
+static void put_findings(pf_text *text, PfSnapshot *self, PfSymbolizer *symbolizer) {
+    g_autoptr(GPtrArray) findings = pf_snapshot_find(self, symbolizer);
+    g_autofree gchar *lines = pf_findings_to_text(findings, text->width, text->colour);
+    pf_text_add(text, lines);
+}
+
 /**
  * pf_snapshot_to_text:
  * @self: a snapshot
@@ -437,6 +444,7 @@ gchar *pf_snapshot_to_text(PfSnapshot *self, PfSymbolizer *symbolizer, guint wid
     put_errors(&text, self);
     put_coverage(&text, self);
     put_lost(&text, self);
+    put_findings(&text, self, used);
     pf_text_add(&text, "\n");
     return g_string_free(text.text, FALSE);
 }

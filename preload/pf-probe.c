@@ -101,6 +101,7 @@ static bool is_foreign_child(void) {
 // Attaching is not re-entrant: a handler's call in the middle of it is only counted.
 static struct pf_slot *attach(void) {
     struct pf_thread *thread = &pf_thread;
+    int saved = errno; // libc's getauxval sets it
     thread->busy = true;
     if (__atomic_load_n(&pf_process.segment, __ATOMIC_ACQUIRE) == NULL) {
         pf_segment_make();
@@ -110,6 +111,7 @@ static struct pf_slot *attach(void) {
         slot = pf_slot_attach();
     }
     thread->busy = false;
+    errno = saved;
     return slot;
 }
 

@@ -284,6 +284,9 @@ static void describe(struct pf_segment *segment, uint64_t size) {
     segment->parent_pid = (uint32_t)pf_sys(SYS_getppid, 0, 0, 0, 0, 0, 0);
     struct pf_out out = {.text = segment->program, .size = sizeof segment->program - 1};
     pf_out(&out, program_invocation_short_name);
+}
+
+static void note_command(struct pf_segment *segment) {
     long length = pf_sys_slurp("/proc/self/cmdline", segment->command, sizeof segment->command);
     for (long i = 0; i < length - 1; i++) {
         segment->command[i] = segment->command[i] ? segment->command[i] : ' ';
@@ -291,13 +294,18 @@ static void describe(struct pf_segment *segment, uint64_t size) {
 }
 
 void pf_segment_make(void) {
-    if (pf_process.shut || __atomic_exchange_n(&pf_process.making, 1, __ATOMIC_ACQUIRE)) {
+    if (pf_process.shut || __atomic_load_n(&pf_process.making, __ATOMIC_ACQUIRE)) {
         return; // another thread is at it: this call is counted in pf_process.early
     }
+    // Whatever does no harm when two threads do it comes before: calls of other threads have no site of
+    // their own from here on, until it is made.
     pf_clock_init();
     pf_unwind_init();
     uint64_t begun = pf_now();
     pf_note_kernel_bytes();
+    if (__atomic_exchange_n(&pf_process.making, 1, __ATOMIC_ACQUIRE)) {
+        return;
+    }
     if (pf_process.stale != NULL) {
         pf_sys_unmap(pf_process.stale, pf_process.stale_size);
         pf_process.stale = NULL;
@@ -323,9 +331,10 @@ void pf_segment_make(void) {
         return; // `making` stays set: counted per function in this process's own memory
     }
     describe(segment, size);
-    segment->setup_ns = pf_since(begun, pf_now());
     __atomic_store_n(&pf_process.segment, segment, __ATOMIC_SEQ_CST);
     pf_bring_home();
+    note_command(segment);
+    segment->setup_ns = pf_since(begun, pf_now());
     pf_observer_start();
 }
 

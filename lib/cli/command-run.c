@@ -253,6 +253,7 @@ typedef struct {
 static void collect_ended(gpointer data) {
     collecting *work = data;
     run_folder_collect(work->folder, work->session, PF_SESSION_ENDED | PF_SESSION_REMOVE);
+    pf_session_watch(work->session, work->folder);
 }
 
 static gint report(const cli_args *args, PfProfilingConfig *config, PfSession *session,
@@ -302,6 +303,7 @@ static gint run(cli_args *args) {
     g_autoptr(PfSession) session = pf_session_new();
     g_auto(GStrv) environment = make_environment(config, library, folder);
     collecting work = {folder, session};
+    pf_session_begin_timeline(session, g_get_real_time() * 1000);
     run_child child;
     if (!run_child_wait(args->operands, environment, &child, collect_ended, &work)) {
         cli_warn("no process could be started: %s", g_strerror(errno));

@@ -55,8 +55,13 @@ static void pass_on(const run_child *child, const siginfo_t *info) {
 
 static void wait_for_end(run_child *child, const sigset_t *set, void (*tick)(gpointer data),
                          gpointer data) {
-    const struct timespec second = {.tv_sec = 1};
+    gint64 begun = g_get_monotonic_time();
     for (;;) {
+        // Often at first: short runs want a timeline too.
+        gint64 ran = g_get_monotonic_time() - begun;
+        gint64 pause = CLAMP(ran / 50, 20000, 1000000);
+        const struct timespec second = {.tv_sec = pause / 1000000,
+                                        .tv_nsec = pause % 1000000 * 1000};
         siginfo_t info;
         int number = sigtimedwait(set, &info, &second);
         if (number > 0 && number != SIGCHLD) {

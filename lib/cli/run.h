@@ -19,7 +19,7 @@ typedef struct {
 } run_child;
 
 // Starts the command in this process group and waits for its end; signals go on to it.  `tick` is
-// called once a second meanwhile.  FALSE: it could not even be forked.
+// called meanwhile, first every 20 ms, in the end once a second.  FALSE: it could not even be forked.
 gboolean run_child_wait(gchar *const *command, gchar *const *environment, run_child *ret_child,
                         void (*tick)(gpointer data), gpointer data);
 // Ends this process the way the child ended.

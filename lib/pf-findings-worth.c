@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules on what is said at all: a site that costs more than logging should, the same line again and
+// again, calls that fail and go on, output from signal handlers, and bytes as money.
+#include "pf-findings-private.h"
+#include "pf-text-writer.h"
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+// --- not worth its cost, duplicates
+
+#define LEVEL_WARNING 4u
+
+static gdouble level_share(const PfStats *stats, guint from, guint to) {
+    gdouble all = 0;
+    gdouble some = 0;
+    for (guint i = 0; i < PF_LEVELS; i++) {
+        all += (gdouble)stats->levels[i];
+        some += i >= from && i <= to ? (gdouble)stats->levels[i] : 0;
+    }
+    return all > 0 ? some / all : 0;
+}
+
+static const PfStream *stream_of(const pf_search *self, const PfCallSite *site) {
+    GPtrArray *streams = pf_snapshot_get_streams(self->snapshot);
+    guint id = site->streams->len > 0 ? g_array_index(site->streams, guint, 0) : G_MAXUINT;
+    for (guint i = 0; i < streams->len; i++) {
+        const PfStream *stream = g_ptr_array_index(streams, i);
+        if (stream->id == id) {
+            return stream;
+        }
+    }
+    return NULL;
+}
+
+// Logging, rather than what the program is there to write: it has levels, or goes where logs go.
+static gboolean is_log(const pf_search *self, const PfCallSite *site) {
+    const PfStream *stream = stream_of(self, site);
+    g_autofree gchar *base =
+        stream != NULL && *stream->name != 0 ? g_path_get_basename(stream->name) : g_strdup("");
+    return level_share(&site->stats, 0, LEVEL_WARNING + 3) > 0.5 ||
+           (stream != NULL &&
+            (stream->fd == STDERR_FILENO || stream->kind == PF_STREAM_KIND_NONE)) ||
+           g_str_has_suffix(base, ".log") || strstr(base, ".log.") != NULL;
+}
+
+// The thread that made most of a site's calls, and which share of them.
+static const PfThread *thread_of(const pf_search *self, const PfCallSite *site,
+                                 gdouble *ret_share) {
+    const pf_model *model = self->snapshot->model;
+    g_autofree guint64 *calls = g_new0(guint64, MAX(model->threads->len, 1));
+    guint64 all = 0;
+    guint best = 0;
+    for (guint i = 0; i < model->cells->len; i++) {
+        const pf_cell *cell = &g_array_index(model->cells, pf_cell, i);
+        if (pf_model_site_at(model, cell->site)->address == site->address &&
+            strcmp(pf_calls[cell->call].name, site->function) == 0) {
+            calls[cell->thread] += cell->calls;
+            all += cell->calls;
+            best = calls[cell->thread] > calls[best] ? cell->thread : best;
+        }
+    }
+    GPtrArray *threads = pf_snapshot_get_threads(self->snapshot);
+    for (guint i = 0; all > 0 && i < threads->len; i++) {
+        const PfThread *thread = g_ptr_array_index(threads, i);
+        if (thread->tid == pf_model_thread_at(model, best)->tid && thread->wall_ns > 0) {
+            *ret_share = (gdouble)calls[best] / (gdouble)all;
+            return thread;
+        }
+    }
+    return NULL;
+}
+
+// A text without conversions is the same line each time.
+static const PfTemplateCount *constant_text(const PfCallSite *site) {
+    const PfTemplateCount *first =
+        site->templates->len > 0 ? g_ptr_array_index(site->templates, 0) : NULL;
+    return first != NULL && first->is_format && strlen(first->text) >= 8 &&
+                   strchr(first->text, '%') == NULL &&
+                   first->message_count >= 0.9 * (gdouble)site->stats.message_count
+               ? first
+               : NULL;
+}
+
+static gboolean find_duplicates(pf_search *self, const PfCallSite *site) {
+    const PfTemplateCount *text = constant_text(site);
+    gdouble calls = (gdouble)site->stats.message_count;
+    gdouble allowed = 10 * MAX(self->wall_ns / 1e9, 1); // of a limiter of 10 a second
+    pf_saving saving = pf_saving_of(&site->stats, MAX(1 - allowed / MAX(calls, 1), 0));
+    if (text == NULL || !pf_saving_is_worth(self, saving)) {
+        return FALSE;
+    }
+    g_autofree gchar *place = pf_search_place(self, site);
+    g_autofree gchar *count = pf_grouped_text(site->stats.message_count);
+    g_autofree gchar *shown = g_strndup(text->text, 60);
+    g_autofree gchar *valid = g_utf8_make_valid(g_strchomp(shown), -1);
+    PfFinding *found = pf_search_add(
+        self, "duplicates", g_strdup_printf("%s says the same line again and again", place),
+        g_strdup_printf("%s × \"%s\"", count, valid),
+        g_strdup("limit it: ten a second, then one line with the number of those left out"),
+        saving);
+    found->place = g_steal_pointer(&place);
+    found->saved_calls = MAX(calls - allowed, 0);
+    return TRUE;
+}
+
+static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
+    gdouble share = 1;
+    const PfThread *thread = thread_of(self, site, &share);
+    gdouble wall = thread != NULL ? (gdouble)thread->wall_ns : self->wall_ns;
+    // What a flush took that emptied what this site had put into the buffer would be saved too.
+    pf_saving saving = pf_saving_of(&site->stats, 1);
+    pf_saving of_thread = {saving.ns * share, saving.low * share, saving.high * share};
+    if (!is_log(self, site) || wall <= 0 || of_thread.low < 0.1 * wall ||
+        !pf_saving_is_worth(self, saving) || level_share(&site->stats, 0, LEVEL_WARNING) > 0.5) {
+        return FALSE;
+    }
+    gdouble percent = 100 * of_thread.ns / wall;
+    gdouble half = 50 * (of_thread.high - of_thread.low) / wall;
+    g_autofree gchar *place = pf_search_place(self, site);
+    g_autofree gchar *count = pf_grouped_text(site->stats.message_count);
+    gboolean debug = level_share(&site->stats, 7, 7) > 0.5;
+    PfFinding *found = pf_search_add(
+        self, "not-worth",
+        g_strdup_printf("turning %s off saves %.0f %% ± %.0f of thread %s's time", place, percent,
+                        half, thread != NULL ? thread->name : "?"),
+        g_strdup_printf("%s calls of %s, %s", count, site->function,
+                        debug ? "level debug" : "no level above notice"),
+        g_strdup(debug ? "raise the level, or test it before the message is made"
+                       : "lower what it says to a level that is off, sample it, or sum it up"),
+        of_thread);
+    found->wall_percent = percent;
+    found->place = g_steal_pointer(&place);
+    found->saved_calls = (gdouble)site->stats.message_count;
+    return TRUE;
+}
+
+void pf_find_not_worth(pf_search *self) {
+    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
+    guint said = 0;
+    for (guint i = 0; i < sites->len && said < 2; i++) {
+        const PfCallSite *site = g_ptr_array_index(sites, i);
+        if (site->is_message && (find_duplicates(self, site) || find_dear_site(self, site))) {
+            said++;
+        }
+    }
+}
+
+// --- errors
+
+static const gchar *advice_on(const gchar *name) {
+    if (strcmp(name, "EAGAIN") == 0) {
+        return "wait for POLLOUT, or drop the message and count it; do not try again at once";
+    }
+    if (strcmp(name, "EPIPE") == 0) {
+        return "stop writing when the reader has gone";
+    }
+    return strcmp(name, "ENOSPC") == 0 || strcmp(name, "EDQUOT") == 0
+               ? "the messages are lost: say so elsewhere, and stop"
+               : "look at the result of the call: these messages are lost";
+}
+
+void pf_find_errors(pf_search *self) {
+    GPtrArray *errors = pf_snapshot_get_errors(self->snapshot);
+    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
+    const PfErrorCount *error = errors->len > 0 ? g_ptr_array_index(errors, 0) : NULL;
+    const PfCallSite *site = NULL;
+    if (error == NULL || error->count < 100) {
+        return;
+    }
+    for (guint i = 0; i < sites->len; i++) {
+        const PfCallSite *one = g_ptr_array_index(sites, i);
+        if (strcmp(one->function, error->function) == 0 &&
+            (site == NULL || one->stats.error_count > site->stats.error_count)) {
+            site = one;
+        }
+    }
+    // A program that tries ten times before it waits is in order; one that fails most of the time not.
+    if (site == NULL ||
+        (gdouble)site->stats.error_count < 0.2 * (gdouble)site->stats.message_count) {
+        return;
+    }
+    gdouble share = (gdouble)site->stats.error_count / (gdouble)site->stats.message_count;
+    g_autofree gchar *place = pf_search_place(self, site);
+    g_autofree gchar *count = pf_grouped_text(site->stats.error_count);
+    PfFinding *found = pf_search_add(
+        self, "errors",
+        g_strdup_printf("%s goes on when %s fails with %s", place, error->function, error->name),
+        g_strdup_printf("%s of its calls failed, %.0f %%", count, 100 * share),
+        g_strdup(advice_on(error->name)), pf_saving_of(&site->stats, share));
+    found->place = g_steal_pointer(&place);
+    found->saved_calls = (gdouble)site->stats.error_count;
+}
+
+// --- signal handlers
+
+#if defined __x86_64__
+// What a handler returns to: mov $15, %rax; syscall.
+static const guint8 restorer[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
+#elif defined __aarch64__
+static const guint8 restorer[] = {0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4}; // mov x8, 139; svc 0
+#else
+static const guint8 restorer[] = {0x58, 0xb8, 0x77, 0, 0, 0, 0xcd, 0x80}; // pop; mov $119; int $80
+#endif
+
+// libc's text lies in its file where it lies in memory, less the bias.
+static gboolean is_restorer(const PfFrame *frame) {
+    guint8 bytes[sizeof restorer] = {0};
+    if (frame->module == NULL || strstr(frame->module->path, "libc") == NULL) {
+        return FALSE;
+    }
+    int fd = open(frame->module->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    gboolean same = fd >= 0 &&
+                    pread(fd, bytes, sizeof bytes, (off_t)(frame->address - frame->module->bias)) ==
+                        sizeof bytes &&
+                    memcmp(bytes, restorer, sizeof bytes) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return same;
+}
+
+static gboolean is_unsafe(const PfSnapshot *self, const gchar *function) {
+    GPtrArray *functions = self->tables.functions;
+    for (guint i = 0; i < functions->len; i++) {
+        const PfFunction *one = g_ptr_array_index(functions, i);
+        if (strcmp(one->name, function) == 0) {
+            return strcmp(one->family, "stdio") == 0 || strcmp(one->family, "format") == 0 ||
+                   strcmp(one->family, "wide") == 0 || strcmp(one->family, "syslog") == 0;
+        }
+    }
+    return FALSE;
+}
+
+void pf_find_handlers(pf_search *self) {
+    GPtrArray *stacks = pf_snapshot_get_stacks(self->snapshot);
+    for (guint i = 0; i < stacks->len; i++) {
+        const PfStack *stack = g_ptr_array_index(stacks, i);
+        for (guint f = 1; f < stack->depth; f++) {
+            if (!is_restorer(&stack->frames[f]) || !is_unsafe(self->snapshot, stack->function)) {
+                continue;
+            }
+            g_autoptr(PfPlace) place = pf_symbolizer_find_return(
+                self->symbolizer, stack->frames[0].module, stack->frames[0].address);
+            g_autofree gchar *where = pf_place_to_string(place);
+            PfFinding *found = pf_search_add(
+                self, "signal-handler",
+                g_strdup_printf("%s calls %s in a signal handler", where, stack->function),
+                g_strdup("a call stack leads through the return from a signal; the function is not "
+                         "async-signal-safe and may wait for ever for a lock that is held"),
+                g_strdup("use write(2) there, or set a flag and print later"), (pf_saving){0});
+            found->place = g_steal_pointer(&where);
+            return;
+        }
+    }
+}
+
+// --- money
+
+void pf_find_cost(pf_search *self) {
+    const gchar *setting = g_getenv("PROVIDE_PROFILING_COST_PER_GB");
+    gdouble price = setting != NULL ? g_ascii_strtod(setting, NULL) : 0;
+    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
+    const PfCallSite *most = NULL;
+    gdouble bytes = 0;
+    for (guint i = 0; price > 0 && i < sites->len; i++) {
+        const PfCallSite *site = g_ptr_array_index(sites, i);
+        if (site->is_message && is_log(self, site)) {
+            bytes += (gdouble)site->stats.bytes;
+            most = most == NULL || site->stats.bytes > most->stats.bytes ? site : most;
+        }
+    }
+    if (most == NULL || self->wall_ns <= 0 || bytes <= 0) {
+        return;
+    }
+    gdouble monthly = bytes / self->wall_ns * 1e9 * 86400 * 30 / 1e9;
+    g_autofree gchar *place = pf_search_place(self, most);
+    PfFinding *found =
+        pf_search_add(self, "cost",
+                      g_strdup_printf("logs cost %.2f a month at this rate (%.2f GB at %.2f)",
+                                      monthly * price, monthly, price),
+                      g_strdup_printf("most of it, %.0f %%, from %s",
+                                      100 * (gdouble)most->stats.bytes / bytes, place),
+                      g_strdup("shorten or sample what that line says"), (pf_saving){0});
+    found->place = g_steal_pointer(&place);
+}

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules on how bytes reach the kernel: too few at a time, or pushed out one by one.
+#include "pf-findings-private.h"
+#include "pf-text-writer.h"
+#include <string.h>
+
+// A person waits for what goes to a terminal, and what goes to a device may have to go at once.
+static gboolean may_wait(const PfStream *stream) {
+    return stream->kind == PF_STREAM_KIND_FILE || stream->kind == PF_STREAM_KIND_PIPE ||
+           stream->kind == PF_STREAM_KIND_UNKNOWN;
+}
+
+// --- tiny writes
+
+static void find_tiny(pf_search *self, const PfStream *stream) {
+    const PfStats *stats = &stream->stats;
+    gdouble tiny = stream->tiny_write_count;
+    gdouble calls = (gdouble)stats->message_count;
+    if (!may_wait(stream) || tiny < PF_LEAST_CALLS || tiny < 0.5 * calls) {
+        return;
+    }
+    gdouble each = calls > 0 ? (gdouble)stats->bytes / calls : 0;
+    gdouble fewer = 1 - each / PF_BUFFER;
+    pf_saving saving = pf_saving_of_reason(stats, PF_REASON_FLUSH, fewer * tiny / calls);
+    if (fewer <= 0 || !pf_saving_is_worth(self, saving)) {
+        return;
+    }
+    const PfCallSite *site = NULL;
+    g_autofree gchar *place = pf_search_place_of_stream(self, stream, TRUE, &site);
+    g_autofree gchar *name = pf_stream_title(stream);
+    g_autofree gchar *count = pf_grouped_text((guint64)tiny);
+    g_autofree gchar *saved = pf_grouped_text((guint64)(tiny * fewer));
+    gboolean is_stdio = site != NULL && (g_strstr_len(site->function, -1, "put") != NULL ||
+                                         g_strstr_len(site->function, -1, "print") != NULL ||
+                                         g_str_has_prefix(site->function, "fwrite"));
+    PfFinding *found = pf_search_add(
+        self, "tiny-writes",
+        g_strdup_printf("%s writes %.0f B per call, unbuffered: a buffer of 8 KiB saves %s system "
+                        "calls",
+                        place != NULL ? place : name, each, saved),
+        g_strdup_printf("%s writes of less than 512 B to %s, %.0f B on average", count, name, each),
+        g_strdup(is_stdio ? "give the stream a buffer: setvbuf (file, NULL, _IOFBF, 8192), and "
+                            "flush where a reader waits"
+                          : "gather messages in a buffer of 8 KiB, or write through stdio"),
+        saving);
+    found->place = g_steal_pointer(&place);
+    found->saved_calls = tiny * fewer;
+}
+
+void pf_find_tiny_writes(pf_search *self) {
+    GPtrArray *streams = pf_snapshot_get_streams(self->snapshot);
+    for (guint i = 0; i < streams->len; i++) {
+        find_tiny(self, g_ptr_array_index(streams, i));
+    }
+}
+
+// --- flushes
+
+static gboolean is_sync(const gchar *function) { return strstr(function, "sync") != NULL; }
+
+static gboolean from_iostream(const PfCallSite *site) {
+    return site->module != NULL && strstr(site->module->path, "libstdc++") != NULL;
+}
+
+// Of a flush for each line those remain that a buffer of 8 KiB needs; of syncs one each second or every
+// hundredth, whatever is more.
+static gdouble remaining(const pf_search *self, const PfStream *stream, gboolean sync) {
+    gdouble by_size = (gdouble)stream->stats.bytes / PF_BUFFER;
+    gdouble seconds = self->wall_ns / 1e9;
+    gdouble hundredth = (gdouble)stream->flushes.message_count / 100;
+    return sync ? MAX(seconds, hundredth) : by_size;
+}
+
+static void find_flush(pf_search *self, const PfStream *stream) {
+    const PfStats *flushes = &stream->flushes;
+    gdouble count = (gdouble)flushes->message_count;
+    gdouble messages = (gdouble)stream->stats.message_count;
+    const PfCallSite *site = NULL;
+    g_autofree gchar *place = pf_search_place_of_stream(self, stream, FALSE, &site);
+    if (site == NULL || stream->kind == PF_STREAM_KIND_TTY) {
+        return;
+    }
+    gboolean sync = is_sync(site->function);
+    // stdio's streams have fflush counted beside their messages; a sync may follow several writes.
+    if (count < (sync ? 50 : PF_LEAST_CALLS) || count < 0.2 * messages) {
+        return;
+    }
+    gdouble fewer = 1 - remaining(self, stream, sync) / count;
+    pf_saving saving = pf_saving_of(flushes, MAX(fewer, 0));
+    if (!pf_saving_is_worth(self, saving)) {
+        return;
+    }
+    gboolean endl = from_iostream(site) && !sync;
+    g_autofree gchar *name = pf_stream_title(stream);
+    g_autofree gchar *flush_text = pf_grouped_text(flushes->message_count);
+    g_autofree gchar *message_text = pf_grouped_text(stream->stats.message_count);
+    PfFinding *found = pf_search_add(
+        self, endl ? "endl" : "flush-per-line",
+        g_strdup_printf("%s calls %s for every %.1f messages", place, site->function,
+                        MAX(messages / count, 0.1)),
+        g_strdup_printf("%s flushes of %s for %s messages", flush_text, name, message_text),
+        g_strdup(endl   ? "write '\\n' where std::endl is, and flush once, where a reader waits"
+                 : sync ? "sync a group of records at once (every 100, or once a second), or open "
+                          "with O_DSYNC what must be safe at once"
+                        : "flush when the buffer is full and before waiting, not after each line"),
+        saving);
+    found->place = g_steal_pointer(&place);
+    found->saved_calls = count * fewer;
+}
+
+void pf_find_flushes(pf_search *self) {
+    GPtrArray *streams = pf_snapshot_get_streams(self->snapshot);
+    for (guint i = 0; i < streams->len; i++) {
+        find_flush(self, g_ptr_array_index(streams, i));
+    }
+}
