@@ -47,6 +47,8 @@ void pf_sampler_decide(PfSampler *self, const PfSamplingContext *context,
 /**
  * pf_sampling_context_new: (constructor)
  *
+ * A context in which nothing is known.
+ *
  * Returns: (transfer full): a context in which nothing is known
  */
 PfSamplingContext *pf_sampling_context_new(void) {
@@ -87,6 +89,8 @@ PfSamplingContext *pf_sampling_context_copy(const PfSamplingContext *self) {
 /**
  * pf_sampling_context_free:
  * @self: (nullable): a context of pf_sampling_context_new() or _copy(), with all that it holds
+*
+ * Frees it with what it holds.
  */
 void pf_sampling_context_free(PfSamplingContext *self) {
     if (self == NULL) {
@@ -109,6 +113,8 @@ void pf_sampling_context_free(PfSamplingContext *self) {
 /**
  * pf_sampling_decision_new: (constructor)
  * @context: what is to be decided on
+ *
+ * A decision to leave every rate as it is.
  *
  * Returns: (transfer full): a decision to leave every rate as it is
  */
@@ -138,6 +144,8 @@ PfSamplingDecision *pf_sampling_decision_copy(const PfSamplingDecision *self) {
 /**
  * pf_sampling_decision_free:
  * @self: (nullable): a decision
+*
+ * Frees it with what it holds.
  */
 void pf_sampling_decision_free(PfSamplingDecision *self) { g_free(self); }
 

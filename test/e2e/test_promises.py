@@ -852,6 +852,7 @@ class BadValues(pf.Case):
 
     BAD = {
         "ENABLED": ["maybe", "2", "truetrue"],
+        "OVERHEAD_BUDGET": ["-1", "2", "much"],
         "SAMPLE_RATE": ["1.5", "-1", "abc", "nan", "inf", "0.5x", "1e400", "0,5", "--1", "."],
         "FORMAT": ["xml", "texts", "json2"],
         "MAX_MEMORY_MB": ["-5", "many", "12MB", "18446744073709551617", "0"],
