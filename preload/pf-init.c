@@ -27,7 +27,7 @@ bool pf_slot_key_made;
 static void complain(const char *line, size_t length) { pf_sys_write(2, line, length); }
 
 static bool written_by(const char *path, uint64_t *ret_bytes) {
-    char text[256];
+    char text[96]; // rchar and wchar are its first two lines, and small stacks are many
     if (pf_sys_slurp(path, text, sizeof text) <= 0) {
         return false;
     }

@@ -52,7 +52,7 @@ static bool identify(int fd, struct identity *ret) {
     return true;
 }
 
-static void put_path(struct pf_out *out, int fd) {
+static __attribute__((noinline)) void put_path(struct pf_out *out, int fd) {
     char link[40];
     struct pf_out path = {.text = link, .size = sizeof link - 1};
     pf_out(&path, "/proc/self/fd/");
@@ -99,7 +99,7 @@ static void put_address(struct pf_out *out, const struct sockaddr_storage *addre
 }
 
 // Local and remote address, "a > b".  The byte order of ports is taken for little endian.
-static void put_socket(struct pf_out *out, int fd) {
+static __attribute__((noinline)) void put_socket(struct pf_out *out, int fd) {
     static const long calls[2] = {SYS_getsockname, SYS_getpeername};
     int type = 0;
     socklen_t type_size = sizeof type;
@@ -149,8 +149,8 @@ static uint32_t hash(const struct pf_out *name) {
     return (uint32_t)hash;
 }
 
-static uint32_t make(const struct identity *identity, unsigned id, int fd,
-                     const struct pf_out *name) {
+static __attribute__((noinline)) uint32_t make(const struct identity *identity, unsigned id, int fd,
+                                               const struct pf_out *name) {
     struct pf_stream *stream = pf_segment_take(sizeof *stream + name->used, PF_UNIT);
     if (stream == NULL) {
         return 0;
