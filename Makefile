@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli)
 
 .PHONY: all lib library command tests run check conform check-sanitize bench bench-peers bench-lib bench-snapshot install \
-    install-library docs format clean help bootstrap
+    install-preload docs format clean help bootstrap
 .DEFAULT_GOAL := lib
 
 # Builds libpfprof.so alone, so that the packages of `scripts/bootstrap --build` are enough.
@@ -96,12 +96,18 @@ bench-snapshot: tests
 bench-samplers: tests
 	@python3 test/bench/samplers.py --build $(BUILD) $(ARGS)
 
-install: lib
-	@install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libpfprof.so
-	@echo "installed $(DESTDIR)$(PREFIX)/lib/libpfprof.so"
-
-install-library: $(BUILD)/with-library
+# Everything: libraries, headers, pkg-config and CMake files, command, man pages, completion.
+install: $(BUILD)/with-library
+	@[ "$$($(MESON) introspect $(BUILD) --buildoptions | python3 -c \
+	    'import json, sys; print(*[o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"])')" \
+	    = "$(PREFIX)" ] || $(MESON) setup --reconfigure $(BUILD) --prefix=$(PREFIX) >$(BUILD)/setup.log
 	@DESTDIR=$(DESTDIR) $(MESON) install -C $(BUILD)
+
+# libpfprof.so and <pf-profile.h> alone; needs no GLib.
+install-preload: lib
+	@install -D -m 644 $(LIB) $(DESTDIR)$(PREFIX)/lib/libpfprof.so
+	@install -D -m 644 preload/pf-profile.h $(DESTDIR)$(PREFIX)/include/pf-profile.h
+	@echo "installed $(DESTDIR)$(PREFIX)/lib/libpfprof.so, $(DESTDIR)$(PREFIX)/include/pf-profile.h"
 
 docs:
 	@scripts/gen-docs
@@ -130,8 +136,8 @@ help:
 	@echo 'make bench-lib                what a message recorded through libpf-profiling-1 costs'
 	@echo 'make bench-snapshot           what reading a segment of 1,000 sites and 256 threads costs'
 	@echo 'make bench-samplers           samplers on laws and on traces of real programs; writes an SVG'
-	@echo 'make install DESTDIR= PREFIX= copy the library to PREFIX/lib'
-	@echo 'make install-library          libraries, headers, pfprof, man pages, completion; by meson'
+	@echo 'make install DESTDIR= PREFIX= everything: libraries, headers, pfprof, man pages, completion'
+	@echo 'make install-preload          libpfprof.so and <pf-profile.h> alone, without GLib'
 	@echo 'make docs                     write docs/calls.md and docs/environment.md from the tables'
 	@echo 'make format                   format the C sources'
 	@echo 'make clean                    delete the build folders'

@@ -66,6 +66,10 @@ static void copy_errors(pf_model *self, const pf_model *from, const pf_model *le
     }
 }
 
+static const gchar *keep(pf_model *self, const gchar *text) {
+    return text != NULL ? g_string_chunk_insert_const(self->strings, text) : NULL;
+}
+
 // Appends all of `from`; counts as they are.
 static void append(pf_model *self, const pf_model *from, pf_pair_map *sites, pf_pair_map *streams) {
     uint32_t first_process = self->processes->len;
@@ -99,6 +103,9 @@ static void append(pf_model *self, const pf_model *from, pf_pair_map *sites, pf_
         pf_model_thread thread = *pf_model_thread_at(from, i);
         thread.process += first_process;
         thread.name = g_string_chunk_insert_const(self->strings, thread.name);
+        thread.user_id = keep(self, thread.user_id);
+        thread.request_id = keep(self, thread.request_id);
+        thread.operation = keep(self, thread.operation);
         g_array_append_val(self->threads, thread);
     }
     for (uint32_t i = 0; i < from->cells->len; i++) {

@@ -287,6 +287,23 @@ bool pf_model_read_event(const pf_model_process *process, const struct pf_event 
 
 // --- slots
 
+static const gchar *context_text(loader *self, const char *from) {
+    gchar *text = pf_reader_text(from, PF_CONTEXT_SIZE);
+    const gchar *kept = *text != 0 ? g_string_chunk_insert_const(self->model->strings, text) : NULL;
+    g_free(text);
+    return kept;
+}
+
+// One that was being changed when it was copied is left out.
+static void load_context(loader *self, const struct pf_slot *slot, pf_model_thread *thread) {
+    const struct pf_context *context = pf_reader_take(self->reader, slot->context, sizeof *context);
+    if (context != NULL && context->sequence % 2 == 0) {
+        thread->user_id = context_text(self, context->user_id);
+        thread->request_id = context_text(self, context->request_id);
+        thread->operation = context_text(self, context->operation);
+    }
+}
+
 static void load_slot(loader *self, const struct pf_slot *slot, uint64_t link) {
     gchar *name = pf_reader_text(slot->name, sizeof slot->name);
     pf_model_thread thread = {
@@ -298,6 +315,7 @@ static void load_slot(loader *self, const struct pf_slot *slot, uint64_t link) {
         .wall_ns = MIN(slot->attached_ns, MOST),
     };
     g_free(name);
+    load_context(self, slot, &thread);
     uint32_t index = self->model->threads->len;
     g_array_append_val(self->model->threads, thread);
     self->process->thread_count += MIN(slot->threads, 1u << 24);

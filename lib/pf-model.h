@@ -39,6 +39,9 @@ typedef struct {
     uint64_t slot; // link; 0: counts without a thread
     uint32_t thread_count;
     const gchar *name;
+    const gchar *user_id; // NULL: not said
+    const gchar *request_id;
+    const gchar *operation;
     uint64_t wall_ns;
     uint64_t in_call_ns; // how long it has been in a call; 0: in none
     uint64_t in_call_key;

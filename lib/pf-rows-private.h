@@ -11,6 +11,7 @@ PfCallSite *pf_call_site_new(void);
 PfStream *pf_stream_new(void);
 PfThread *pf_thread_new(void);
 PfLevelCount *pf_level_count_new(void);
+PfScope *pf_scope_new(void);
 PfEvent *pf_event_new(void);
 PfStack *pf_stack_new(void);
 PfProcess *pf_process_new(void);

@@ -62,9 +62,21 @@ static void thread_clear(PfThread *self) {
     pf_stats_clear(&self->stats);
     pf_stats_clear(&self->flushes);
     g_free(self->name);
+    g_free(self->user_id);
+    g_free(self->request_id);
+    g_free(self->operation);
 }
 
 ROW(Thread, thread)
+
+static void scope_clear(PfScope *self) {
+    pf_stats_clear(&self->stats);
+    pf_module_unref(self->module);
+    g_free(self->name);
+    g_free(self->file);
+}
+
+ROW(Scope, scope)
 
 static void level_count_clear(PfLevelCount *self G_GNUC_UNUSED) {}
 
@@ -310,6 +322,22 @@ PfModule *pf_module_new(const gchar *path, const gchar *build_id, guint64 bias) 
 
 /**
  * pf_real_site_unref:
+ * @self: (transfer full) (nullable): a row
+ *
+ * Gives a reference back.
+ */
+
+/**
+ * pf_scope_ref:
+ * @self: a row
+ *
+ * Takes a reference.
+ *
+ * Returns: (transfer full): @self with one reference more
+ */
+
+/**
+ * pf_scope_unref:
  * @self: (transfer full) (nullable): a row
  *
  * Gives a reference back.

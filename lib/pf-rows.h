@@ -313,6 +313,9 @@ typedef struct {
  * @in_call_ns: it has been in a timed call for so long; 0: it is in none
  * @in_call_address: return address of that call
  * @in_call_function: (nullable): output function of that call
+ * @user_id: (nullable): whom it worked for last, as the program said by PF_PROFILE_CONTEXT()
+ * @request_id: (nullable): likewise, which request
+ * @operation: (nullable): likewise, which operation
  *
  * One thread, or several that followed each other.
  */
@@ -332,6 +335,9 @@ typedef struct {
     guint64 in_call_ns;
     guint64 in_call_address;
     const gchar *in_call_function;
+    gchar *user_id;
+    gchar *request_id;
+    gchar *operation;
 } PfThread;
 
 /**
@@ -349,6 +355,44 @@ typedef struct {
     guint64 sampled_count;
     gdouble message_count;
 } PfLevelCount;
+
+/**
+ * PfScope:
+ * @stats: its calls and their latencies; bytes, reasons and levels are not of scopes
+ * @name: what the program calls it; "" for a function of -finstrument-functions, which @address names
+ * @kind: function, scope, type, object or span
+ * @file: (nullable): source file
+ * @line: line in it
+ * @group: address of the object, or of its type; 0: none
+ * @address: of a function of -finstrument-functions, that; else a number for the scope
+ * @module: (nullable): the image that the address lies in
+ * @open_count: spans that have begun and not ended
+ * @whole_count: timed scopes that were not inside themselves
+ * @whole_ns: estimated time of all such
+ * @output_count: timed output calls in them
+ * @output_ns: estimated time of all output calls in them
+ * @output_share: output of the whole; -1: too few were timed to say
+ * @output_half: half of the 95 % interval of that
+ *
+ * A function, scope or span that the program profiles by <pf-profile.h>.
+ */
+typedef struct {
+    PfStats stats;
+    gchar *name;
+    const gchar *kind;
+    gchar *file;
+    guint line;
+    guint64 group;
+    guint64 address;
+    PfModule *module;
+    guint64 open_count;
+    guint64 whole_count;
+    gdouble whole_ns;
+    guint64 output_count;
+    gdouble output_ns;
+    gdouble output_share;
+    gdouble output_half;
+} PfScope;
 
 /**
  * PfEvent:
@@ -432,6 +476,7 @@ typedef struct {
 #define PF_TYPE_STREAM (pf_stream_get_type())
 #define PF_TYPE_THREAD (pf_thread_get_type())
 #define PF_TYPE_LEVEL_COUNT (pf_level_count_get_type())
+#define PF_TYPE_SCOPE (pf_scope_get_type())
 #define PF_TYPE_EVENT (pf_event_get_type())
 #define PF_TYPE_STACK (pf_stack_get_type())
 
@@ -463,6 +508,10 @@ PF_API void pf_stream_unref(PfStream *self);
 PF_API GType pf_thread_get_type(void);
 PF_API PfThread *pf_thread_ref(PfThread *self);
 PF_API void pf_thread_unref(PfThread *self);
+
+PF_API GType pf_scope_get_type(void);
+PF_API PfScope *pf_scope_ref(PfScope *self);
+PF_API void pf_scope_unref(PfScope *self);
 
 PF_API GType pf_level_count_get_type(void);
 PF_API PfLevelCount *pf_level_count_ref(PfLevelCount *self);

@@ -354,6 +354,11 @@ static void put_threads(pf_json *json, PfSnapshot *self) {
         if (thread->in_call_ns != 0) {
             pf_json_string(json, "in_call_function", thread->in_call_function);
         }
+        if (thread->user_id != NULL || thread->request_id != NULL || thread->operation != NULL) {
+            pf_json_string(json, "user_id", thread->user_id);
+            pf_json_string(json, "request_id", thread->request_id);
+            pf_json_string(json, "operation", thread->operation);
+        }
         put_stats(json, &thread->stats);
         pf_json_end(json, '}');
     }
@@ -420,6 +425,36 @@ static void put_stacks(pf_json *json, PfSnapshot *self, PfSymbolizer *symbolizer
             pf_json_end(json, '}');
         }
         pf_json_end(json, ']');
+        pf_json_end(json, '}');
+    }
+    pf_json_end(json, ']');
+}
+
+static void put_scopes(pf_json *json, PfSnapshot *self, PfSymbolizer *symbolizer) {
+    pf_json_begin(json, "scopes", '[');
+    for (guint i = 0; i < self->tables.scopes->len; i++) {
+        const PfScope *scope = g_ptr_array_index(self->tables.scopes, i);
+        pf_json_element(json, '{');
+        g_autofree gchar *name = pf_scope_title(scope, symbolizer);
+        pf_json_string(json, "name", name);
+        pf_json_string(json, "kind", scope->kind);
+        pf_json_string(json, "file", scope->file);
+        pf_json_uint(json, "line", scope->line);
+        pf_json_uint(json, "call_count", scope->stats.message_count);
+        pf_json_uint(json, "sampled_count", scope->stats.sampled_count);
+        pf_json_uint(json, "total_duration_ns", scope->stats.total_duration_ns);
+        put_estimate(json, &scope->stats);
+        put_quantiles(json, &scope->stats);
+        pf_json_uint(json, "max_ns", scope->stats.max_ns);
+        pf_json_uint(json, "open_count", scope->open_count);
+        pf_json_uint(json, "output_sampled_count", scope->output_count);
+        pf_json_fixed(json, "estimated_output_ns", scope->output_ns, 0);
+        if (scope->output_share < 0) {
+            pf_json_null(json, "output_share");
+        } else {
+            pf_json_fixed(json, "output_share", scope->output_share, 6);
+            pf_json_fixed(json, "output_share_half_interval", scope->output_half, 6);
+        }
         pf_json_end(json, '}');
     }
     pf_json_end(json, ']');
@@ -498,6 +533,7 @@ gchar *pf_snapshot_to_json(PfSnapshot *self, PfSymbolizer *symbolizer) {
         put_events(&json, used, "recent", pf_snapshot_get_recent(self));
     }
     put_stacks(&json, self, used);
+    put_scopes(&json, self, used);
     put_coverage(&json, &self->tables.coverage);
     put_findings(&json, self, used);
     g_string_append(json.text, "}\n");

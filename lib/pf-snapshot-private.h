@@ -25,6 +25,9 @@ PfSnapshot *pf_snapshot_new_from_model(pf_model *model, PfSnapshotFlags flags); 
 // Takes the reader; with NULL the error stands as it is.
 PfSnapshot *pf_snapshot_new_from_reader(pf_reader *reader, PfSnapshotFlags flags, GError **error);
 
+// A scope as people call it (pf-snapshot-scopes.c).
+gchar *pf_scope_title(const PfScope *scope, PfSymbolizer *symbolizer);
+
 // pf-snapshot-events.c, under the lock
 GPtrArray *pf_snapshot_make_stacks(PfSnapshot *self);
 GPtrArray *pf_snapshot_make_slowest(PfSnapshot *self);

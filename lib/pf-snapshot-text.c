@@ -306,6 +306,34 @@ static void put_threads(pf_text *text, PfSnapshot *self) {
     more(text, threads->len, MOST_THREADS, "threads");
 }
 
+static void put_scopes(pf_text *text, PfSnapshot *self, PfSymbolizer *symbolizer) {
+    const GPtrArray *scopes = self->tables.scopes;
+    if (scopes->len == 0) {
+        return;
+    }
+    heading(text, "  profiled scopes                    calls   total     p50     p99  output");
+    for (guint i = 0; i < scopes->len && i < MOST_SITES; i++) {
+        const PfScope *scope = g_ptr_array_index(scopes, i);
+        g_autofree gchar *title = pf_scope_title(scope, symbolizer);
+        gdouble p50 = -1;
+        gdouble p99 = -1;
+        pf_stats_get_quantile_ns(&scope->stats, 0.5, &p50);
+        pf_stats_get_quantile_ns(&scope->stats, 0.99, &p99);
+        pf_text_add(text, "  ");
+        pf_text_left(text, 32, title);
+        pf_text_count(text, 7, (gdouble)scope->stats.message_count);
+        pf_text_duration(text, 7, total_of(&scope->stats));
+        pf_text_duration(text, 7, p50);
+        pf_text_duration(text, 7, p99);
+        pf_text_percent(text, 7, scope->output_share < 0 ? -1 : 100 * scope->output_share);
+        if (scope->open_count != 0) {
+            pf_text_format(text, "  %" G_GUINT64_FORMAT " never ended", scope->open_count);
+        }
+        pf_text_add(text, "\n");
+    }
+    more(text, scopes->len, MOST_SITES, "scopes");
+}
+
 static void put_slowest(pf_text *text, PfSnapshot *self, PfSymbolizer *symbolizer) {
     const GPtrArray *slowest = pf_snapshot_get_slowest(self);
     if (slowest->len == 0) {
@@ -439,6 +467,7 @@ gchar *pf_snapshot_to_text(PfSnapshot *self, PfSymbolizer *symbolizer, guint wid
     put_sites(&text, self, used);
     put_streams(&text, self);
     put_threads(&text, self);
+    put_scopes(&text, self, used);
     put_slowest(&text, self, used);
     put_levels(&text, self);
     put_errors(&text, self);

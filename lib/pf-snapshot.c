@@ -353,6 +353,16 @@ GPtrArray *pf_snapshot_get_templates(PfSnapshot *self) { return self->tables.tem
  */
 GPtrArray *pf_snapshot_get_errors(PfSnapshot *self) { return self->tables.errors; }
 
+/**
+ * pf_snapshot_get_scopes:
+ * @self: a snapshot
+ *
+ * Gets the functions, scopes and spans that the program profiles by <pf-profile.h>.
+ *
+ * Returns: (transfer none) (element-type PfScope): profiled scopes
+ */
+GPtrArray *pf_snapshot_get_scopes(PfSnapshot *self) { return self->tables.scopes; }
+
 static GPtrArray *get_lazily(PfSnapshot *self, GPtrArray **table,
                              GPtrArray *(*make)(PfSnapshot *self)) {
     g_mutex_lock(&self->lock);

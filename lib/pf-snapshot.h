@@ -199,6 +199,7 @@ PF_API GPtrArray *pf_snapshot_get_threads(PfSnapshot *self);
 PF_API GPtrArray *pf_snapshot_get_levels(PfSnapshot *self);
 PF_API GPtrArray *pf_snapshot_get_templates(PfSnapshot *self);
 PF_API GPtrArray *pf_snapshot_get_errors(PfSnapshot *self);
+PF_API GPtrArray *pf_snapshot_get_scopes(PfSnapshot *self);
 PF_API GPtrArray *pf_snapshot_get_slowest(PfSnapshot *self);
 PF_API GPtrArray *pf_snapshot_get_recent(PfSnapshot *self);
 PF_API GPtrArray *pf_snapshot_get_stacks(PfSnapshot *self);

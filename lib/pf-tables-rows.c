@@ -143,7 +143,7 @@ static GPtrArray *site_rows(pf_sums *sums) {
     for (guint i = 0; i < sums->model->sites->len; i++) {
         unsigned call = pf_model_site_at(sums->model, i)->call;
         const pf_group *group = &sums->sites[i].group;
-        if (group->calls == 0) {
+        if (group->calls == 0 || pf_is_scope(call)) {
             continue;
         }
         g_ptr_array_add(rows, site_row(sums, i));
@@ -224,6 +224,9 @@ static PfThread *thread_row(pf_sums *sums, guint index) {
     row->pid = pf_model_process_at(sums->model, thread->process)->facts->pid;
     row->tid = thread->tid;
     row->name = g_strdup(thread->name);
+    row->user_id = g_strdup(thread->user_id);
+    row->request_id = g_strdup(thread->request_id);
+    row->operation = g_strdup(thread->operation);
     row->thread_count = thread->thread_count;
     row->wall_ns = thread->wall_ns;
     row->output_percent = output_percent(row);
@@ -271,6 +274,7 @@ void pf_tables_rows(pf_tables *tables, pf_sums *sums) {
     tables->threads = thread_rows(sums);
     tables->levels = level_rows(sums);
     tables->templates = template_rows(sums);
+    tables->scopes = pf_scopes_rows(sums);
     tables->coverage = sums->coverage;
     pf_group_finish(&sums->messages, &tables->messages);
     pf_group_finish(&sums->flushes, &tables->flushes);
@@ -284,6 +288,7 @@ void pf_tables_clear(pf_tables *self) {
     g_ptr_array_unref(self->levels);
     g_ptr_array_unref(self->templates);
     g_ptr_array_unref(self->errors);
+    g_ptr_array_unref(self->scopes);
     pf_histogram_unref(self->messages.histogram);
     pf_histogram_unref(self->flushes.histogram);
 }

@@ -241,6 +241,12 @@ static void add_cell(pf_sums *sums, const pf_cell *cell) {
         return;
     }
     pf_numbers_prepare(&n);
+    if (pf_is_scope(cell->call)) { // no message, no stream, no output of its thread
+        pf_group_add(&site->group, &sums->pool, &n, cell->call, process);
+        pf_estimator_add(&site->group.estimator, &n.stratum);
+        pf_scopes_add(site, cell);
+        return;
+    }
     pf_group *groups[] = {&site->group, is_message ? &stream->messages : &stream->flushes,
                           is_message ? &thread->messages : &thread->flushes};
     for (unsigned i = 0; i < G_N_ELEMENTS(groups); i++) {

@@ -14,6 +14,7 @@ typedef struct {
     GPtrArray *levels;
     GPtrArray *templates;
     GPtrArray *errors;
+    GPtrArray *scopes;
 } pf_tables;
 
 void pf_tables_make(pf_tables *ret_tables, const pf_model *model);
@@ -32,12 +33,21 @@ typedef struct {
     pf_tally tally;
 } pf_site_template;
 
+// Timed calls, their estimated time and the variance of that.
+typedef struct {
+    uint64_t count;
+    double ns;
+    double variance;
+} pf_inclusive_sums;
+
 typedef struct {
     pf_group group;
     GArray *streams;   // guint; NULL: none
     GArray *templates; // pf_site_template; NULL: none
     uint32_t thread_count;
-    uint32_t last_thread; // + 1
+    uint32_t last_thread;     // + 1
+    pf_inclusive_sums whole;  // of a profiled scope
+    pf_inclusive_sums output; // likewise, of the output in it
 } pf_site_sums;
 
 typedef struct {
@@ -75,6 +85,10 @@ typedef struct {
     pf_tally levels[PF_LEVEL_COUNT];
     PfCoverage coverage;
 } pf_sums;
+
+// pf-scopes.c
+void pf_scopes_add(pf_site_sums *site, const pf_cell *cell);
+GPtrArray *pf_scopes_rows(pf_sums *sums);
 
 void pf_tables_rows(pf_tables *tables, pf_sums *sums);
 

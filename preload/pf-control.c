@@ -55,11 +55,17 @@ static void clear(void *memory, size_t size) {
     }
 }
 
-static void forget_detail(struct pf_detail *detail) {
+static void forget_detail(struct pf_detail *detail, unsigned call) {
     clear(detail, offsetof(struct pf_detail, skip_factor));
     clear(detail->why, offsetof(struct pf_detail, format) - offsetof(struct pf_detail, why));
     detail->spread = 0;
     detail->spread_ns = 0;
+    if (pf_is_scope(call)) {
+        struct pf_scope_sums *sums = pf_at(pf_process.segment, detail->scope);
+        if (sums != NULL) {
+            clear(sums, sizeof *sums);
+        }
+    }
     detail->template_seen = 0;
     detail->stacks_taken = 0;
     detail->level_text = 0;
@@ -93,7 +99,7 @@ static void renew(struct pf_slot *slot, struct pf_entry *entry, bool forget) {
         return;
     }
     if (forget) {
-        forget_detail(detail);
+        forget_detail(detail, (unsigned)(entry->key >> PF_KEY_CALL_SHIFT) & 0xff);
     }
     pf_control_set_rate(detail, entry->key);
     if (!forget) {

@@ -168,7 +168,7 @@ static void write_summary(const char *how, int status, bool is_end) {
     if (summary != NULL && has_readers) {
         store_end(summary);
     }
-    if (summary != NULL && !silent && summary->messages.calls != 0) {
+    if (summary != NULL && !silent && summary->messages.calls + summary->scope_count != 0) {
         put_summary(&out, summary, to_stderr);
     }
     pf_symbol_end();

@@ -361,6 +361,7 @@ static const struct {
 #define PF_CALL(name, ...)
 #define PF_VCALL(name, ...)
 #define PF_HOOK(name, ...)
+#define PF_SCOPE(name, ...)
 #define PF_TAIL(name, family, why) {PF_CALL_##name, #name, FORMAT_##family(name)},
 #include "pf-calls.def"
 };

@@ -190,6 +190,7 @@ void pf_become_child(void) {
     }
     struct pf_thread *thread = &pf_thread;
     thread->slot = NULL;
+    thread->scopes = NULL;
     thread->parked = NULL;
     thread->inside = 0;
     thread->vfork_depth = 0;

@@ -7,7 +7,7 @@
 
 #define MOST_TEMPLATES 8u
 
-static void put_place(struct pf_out *out, uint64_t address) {
+void pf_json_place(struct pf_out *out, uint64_t address) {
     struct pf_symbol symbol;
     pf_json_name(out, "address");
     pf_out(out, "\"");
@@ -53,7 +53,7 @@ static void put_callers(struct pf_out *out, const struct pf_summary *summary,
     pf_out(out, "[");
     for (size_t i = 0; i < callers.count && !own; i++) {
         pf_json_element(out);
-        put_place(out, callers.caller[i].address);
+        pf_json_place(out, callers.caller[i].address);
         pf_json_fixed(out, "share",
                       pf_json_ratio((double)callers.caller[i].weight, (double)callers.weight), 4);
         pf_out(out, "}");
@@ -123,7 +123,7 @@ void pf_json_sites(struct pf_out *out, const struct pf_summary *summary) {
         const struct pf_row *row = summary->sites[i].first;
         pf_json_element(out);
         pf_json_text(out, "function", pf_calls[row->call].name);
-        put_place(out, row->site);
+        pf_json_place(out, row->site);
         pf_json_stats(out, &summary->sites[i].stats);
         put_callers(out, summary, row);
         put_templates(out, &summary->sites[i]);
@@ -168,7 +168,7 @@ void pf_json_streams(struct pf_out *out, const struct pf_summary *summary) {
 
 static void put_call(struct pf_out *out, uint64_t key) {
     pf_json_text(out, "function", pf_calls[(key >> PF_KEY_CALL_SHIFT & 0xff) % PF_CALL_COUNT].name);
-    put_place(out, key & PF_KEY_SITE_MASK);
+    pf_json_place(out, key & PF_KEY_SITE_MASK);
 }
 
 // The thread's longest timed call, when it was and where.
@@ -260,7 +260,7 @@ void pf_json_slowest(struct pf_out *out, const struct pf_summary *summary) {
             pf_errno_name(slow->error, text);
             pf_json_text(out, "error", text);
         }
-        put_place(out, slow->key & PF_KEY_SITE_MASK);
+        pf_json_place(out, slow->key & PF_KEY_SITE_MASK);
         pf_out(out, "}");
     }
     pf_out(out, "]");

@@ -4,7 +4,7 @@
 #include "pf-clock.h"
 #include "pf-process.h"
 
-static void put_estimate(struct pf_out *out, const struct pf_stats *stats) {
+void pf_json_estimate(struct pf_out *out, const struct pf_stats *stats) {
     const struct pf_estimate *estimate = &stats->estimate;
     pf_json_name(out, "estimated_total_duration_ns");
     if (!pf_estimate_has_total(estimate)) {
@@ -64,19 +64,8 @@ static void put_levels(struct pf_out *out, const struct pf_stats *stats) {
     pf_out(out, "}");
 }
 
-void pf_json_stats(struct pf_out *out, const struct pf_stats *stats) {
+void pf_json_quantiles(struct pf_out *out, const struct pf_stats *stats) {
     static const char *const quantiles[4] = {"p50_ns", "p90_ns", "p99_ns", "p99_9_ns"};
-    pf_json_uint(out, "message_count", stats->calls);
-    pf_json_uint(out, "sampled_count", stats->timed);
-    pf_json_uint(out, "dropped_count", stats->calls - stats->timed);
-    pf_json_uint(out, "total_duration_ns", stats->timed_ns);
-    put_estimate(out, stats);
-    pf_json_uint(out, "bytes", stats->bytes);
-    pf_json_uint(out, "bytes_unknown_count", stats->bytes_unknown);
-    pf_json_uint(out, "error_count", stats->errors);
-    pf_json_uint(out, "emoji_message_count", stats->emoji);
-    pf_json_fixed(out, "avg_latency_ms",
-                  pf_json_ratio((double)stats->timed_ns, (double)stats->timed) / 1e6, 9);
     for (unsigned q = 0; q < 4; q++) {
         pf_json_name(out, quantiles[q]);
         if (stats->quantile_ns[q] < 0) {
@@ -85,6 +74,21 @@ void pf_json_stats(struct pf_out *out, const struct pf_stats *stats) {
             pf_out_fixed(out, stats->quantile_ns[q], 0);
         }
     }
+}
+
+void pf_json_stats(struct pf_out *out, const struct pf_stats *stats) {
+    pf_json_uint(out, "message_count", stats->calls);
+    pf_json_uint(out, "sampled_count", stats->timed);
+    pf_json_uint(out, "dropped_count", stats->calls - stats->timed);
+    pf_json_uint(out, "total_duration_ns", stats->timed_ns);
+    pf_json_estimate(out, stats);
+    pf_json_uint(out, "bytes", stats->bytes);
+    pf_json_uint(out, "bytes_unknown_count", stats->bytes_unknown);
+    pf_json_uint(out, "error_count", stats->errors);
+    pf_json_uint(out, "emoji_message_count", stats->emoji);
+    pf_json_fixed(out, "avg_latency_ms",
+                  pf_json_ratio((double)stats->timed_ns, (double)stats->timed) / 1e6, 9);
+    pf_json_quantiles(out, stats);
     pf_json_uint(out, "max_ns", stats->max_ns);
     put_why(out, &stats->why);
     put_levels(out, stats);
@@ -206,6 +210,7 @@ void pf_summary_json(struct pf_out *out, const struct pf_summary *summary) {
     pf_json_streams(out, summary);
     pf_json_threads(out, summary);
     pf_json_slowest(out, summary);
+    pf_json_scopes(out, summary);
     put_coverage(out, summary);
     pf_out(out, "}\n");
 }

@@ -38,6 +38,8 @@ struct pf_thread {
     uint32_t timed;                    // calls timed since this thread attached
     FILE *held;          // whose lock we hold over a timed call that had to wait for it
     uintptr_t held_from; // frame of that call
+    struct pf_scope_stack
+        *scopes; // of `slot`, the scopes that this thread is in; NULL: never in any
     struct pf_unwind_state unwind;
 };
 extern __thread struct pf_thread pf_thread __attribute__((tls_model("initial-exec")));

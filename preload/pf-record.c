@@ -4,10 +4,12 @@
 // A signal handler's own timed call may come between any two instructions here.  So each sum grows by
 // single instructions, each maximum by compare-and-swap, and each event is filled in a place of its
 // own; nothing is guarded, and a handler that jumps away leaves nothing locked.
+#include "pf-record.h"
 #include "pf-libc.h"
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
+#include "pf-scope.h"
 #include "pf-skip.h"
 #include "pf-stack.h"
 #include "pf-switch.h"
@@ -158,7 +160,7 @@ static bool pf_exchange(uint64_t *at, uint64_t *expected, uint64_t value) {
 }
 #endif
 
-PF_INLINE void add_double(double *sum, double value) {
+void pf_add_double(double *sum, double value) {
     uint64_t *bits = (uint64_t *)sum;
     uint64_t old = __atomic_load_n(bits, __ATOMIC_RELAXED);
     union {
@@ -176,11 +178,11 @@ static PF_COLD void add_weighted(struct pf_detail *detail, double period, uint64
     double ns = (double)latency;
     double own = detail->period == 1 ? 1 : 0; // is added when that rate ends
     double spread = period * (period - 1);
-    add_double(&detail->weight, period - own);
-    add_double(&detail->weighted_ns, (period - own) * ns);
-    add_double(&detail->variance_ns2, spread * ns * ns);
-    add_double(&detail->spread, spread);
-    add_double(&detail->spread_ns, spread * ns);
+    pf_add_double(&detail->weight, period - own);
+    pf_add_double(&detail->weighted_ns, (period - own) * ns);
+    pf_add_double(&detail->variance_ns2, spread * ns * ns);
+    pf_add_double(&detail->spread, spread);
+    pf_add_double(&detail->spread_ns, spread * ns);
 }
 
 // The latency's bucket, from the slot's arena the first time its octave is hit.
@@ -198,6 +200,39 @@ PF_INLINE void add_bucket(struct pf_slot *slot, struct pf_detail *detail, uint64
     }
     uint32_t *counts = pf_at(pf_process.segment, *octave);
     pf_add32(&counts[bucket % PF_HIST_SUB], 1);
+}
+
+PF_INLINE void add_latency(struct pf_slot *slot, struct pf_detail *detail, bool certain,
+                           double period, uint64_t latency) {
+    if (PF_UNLIKELY(certain)) {
+        pf_add(&detail->certain, 1);
+        pf_add(&detail->certain_ns, latency);
+    } else {
+        add_sums(&detail->timed, latency);
+        add_bucket(slot, detail, latency);
+        if (period > 1 || PF_UNLIKELY(detail->period != 1)) {
+            add_weighted(detail, period, latency);
+        }
+    }
+    if (PF_UNLIKELY(latency > detail->max_ns)) {
+        raise_to(&detail->max_ns, latency);
+    }
+}
+
+PF_INLINE void note_moment(struct pf_detail *detail, uint64_t start, uint64_t now) {
+    if (PF_UNLIKELY(detail->first_ns == 0)) {
+        detail->first_ns = start;
+    }
+    detail->last_ns = now;
+}
+
+void pf_record_latency(struct pf_slot *slot, struct pf_detail *detail, bool certain, double period,
+                       uint64_t latency) {
+    add_latency(slot, detail, certain, period, latency);
+}
+
+void pf_record_moment(struct pf_detail *detail, uint64_t start, uint64_t now) {
+    note_moment(detail, start, now);
 }
 
 #define FIRST_RING 64u
@@ -332,16 +367,7 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
     enum pf_why why = switched                        ? PF_WHY_BLOCKED
                       : flushed(probe, family, bytes) ? PF_WHY_FLUSH
                                                       : PF_WHY_FORMAT;
-    if (PF_UNLIKELY(probe->certain)) {
-        pf_add(&detail->certain, 1);
-        pf_add(&detail->certain_ns, latency);
-    } else {
-        add_sums(&detail->timed, latency);
-        add_bucket(slot, detail, latency);
-        if (probe->period > 1 || PF_UNLIKELY(detail->period != 1)) {
-            add_weighted(detail, probe->period, latency);
-        }
-    }
+    add_latency(slot, detail, probe->certain, probe->period, latency);
     if (PF_LIKELY(probe->switches_by != PF_SWITCHES_UNKNOWN)) {
         add_sums(&detail->why[why], latency - probe->lock_ns);
         if (PF_UNLIKELY(probe->lock_ns != 0)) {
@@ -354,13 +380,10 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
     if (PF_UNLIKELY(probe->level != PF_LEVEL_NONE)) {
         pf_add32(&detail->level[probe->level], 1);
     }
-    if (PF_UNLIKELY(latency > detail->max_ns)) {
-        raise_to(&detail->max_ns, latency);
+    note_moment(detail, probe->start_ns, now);
+    if (PF_UNLIKELY(slot->scopes != 0)) {
+        pf_scope_charge(slot, probe->frame, probe->certain ? 1 : probe->period, latency);
     }
-    if (PF_UNLIKELY(detail->first_ns == 0)) {
-        detail->first_ns = probe->start_ns;
-    }
-    detail->last_ns = now;
     struct pf_event spare;
     struct pf_event *event = begin_event(slot, &spare);
     event->key = key;

@@ -143,6 +143,7 @@ struct pf_segment {
     uint64_t lost[16]; // by enum pf_lost
     struct pf_spill spill[256];
     uint32_t stream[PF_STREAM_COUNT]; // struct pf_stream by its number, in units; 0: none
+    uint64_t scopes;                  // struct pf_scopes, in units; 0: no scope was profiled
 } __attribute__((aligned(128)));
 
 // One call site on one stream, as one thread saw it.  Never moves, is never evicted: a counter is
@@ -184,8 +185,11 @@ struct pf_detail {
     double period;       // 1 / rate in force; 0: rate 0
     // Where the time went; of the timed calls since `why_from`.
     struct pf_sums why[PF_WHY_COUNT];
-    uint64_t why_skipped;      // timed calls of which we cannot tell whether they were switched out
-    uint64_t format;           // address of the constant format last walked; 0: none
+    uint64_t why_skipped; // timed calls of which we cannot tell whether they were switched out
+    union {
+        uint64_t format; // address of the constant format last walked; 0: none
+        uint64_t scope;  // of a profiled scope: struct pf_scope_sums, in units
+    };
     uint8_t program[24];       // what that format takes (pf-format.h)
     uint32_t template_link[4]; // struct pf_template, in units
     uint32_t template_count[4];
@@ -254,6 +258,72 @@ struct pf_stack {
     uint64_t taken_ns; // latency of those calls
     uint64_t weight;   // calls that those stand for, in 1/16
     uint64_t frame[];  // return addresses, innermost (the site) first
+};
+
+// What timed scopes add beside their latency.  In `inside` a scope that is already open on its thread
+// (recursion) counts only once; weights as in struct pf_detail, `exact_ns` where the weight is 1.
+struct pf_inclusive {
+    uint64_t count;
+    uint64_t exact_ns;
+    double weighted_ns;
+    double variance_ns2;
+};
+struct pf_scope_sums {
+    struct pf_inclusive whole;  // time from the outermost begin to its end
+    struct pf_inclusive output; // of timed output calls and flushes in between
+};
+
+// What the site of a scope's key stands for: struct pf_profile_place and its group, in words.
+// Chains by key; a node is complete before it is linked.
+#define PF_SCOPE_CHAINS 256u
+struct pf_scopes {
+    uint32_t chain[PF_SCOPE_CHAINS]; // struct pf_scope, in units
+    uint64_t count;
+    uint64_t pad[7];
+};
+struct pf_scope {
+    uint64_t site;  // as in the key
+    uint64_t group; // address of the object, or of its type; 0: none
+    uint32_t next;  // in units
+    uint32_t kind;  // PF_PROFILE_KIND_...
+    uint32_t line;
+    uint16_t
+        size[5]; // of function, name, file, class, group; in this order in text, no terminators
+    uint16_t reserved;
+    char text[];
+};
+#define PF_SCOPE_TEXTS 5u
+
+// The scopes that a thread is in, outermost first.
+struct pf_scope_frame {
+    uint64_t at;       // stack address of the scope
+    uint64_t function; // of -finstrument-functions: which
+    uint64_t start_ns; // likewise, of a timed one; 0: not timed
+    uint32_t detail;   // in units; 0: being filled in, or over
+    uint32_t flags;    // PF_SCOPE_CERTAIN, PF_SCOPE_INSIDE_ITSELF
+    double period;     // likewise: how many calls it stands for
+};
+#define PF_SCOPE_CERTAIN 1u
+#define PF_SCOPE_INSIDE_ITSELF 2u
+#define PF_SCOPE_FRAMES 200u
+struct pf_scope_stack {
+    uint32_t depth;
+    uint32_t beyond; // of -finstrument-functions: begun when there was no frame left
+    uint64_t deep;   // scopes ever begun when there was no frame left
+    uint64_t pad[6];
+    struct pf_scope_frame frame[PF_SCOPE_FRAMES];
+};
+
+// Whom a thread works for, as the program says; `sequence` is odd while it changes.
+#define PF_CONTEXT_SIZE 48u
+struct pf_context {
+    uint32_t sequence;
+    uint32_t reserved;
+    uint64_t since_ns; // CLOCK_MONOTONIC; 0: never said
+    char user_id[PF_CONTEXT_SIZE];
+    char request_id[PF_CONTEXT_SIZE];
+    char operation[PF_CONTEXT_SIZE];
+    uint64_t pad[4];
 };
 
 // A format, or a text with its changing parts masked.
@@ -327,7 +397,9 @@ struct pf_slot {
     uint32_t generation; // of struct pf_control, as taken over
     uint32_t reset;      // likewise: another one than there means that these numbers are forgotten
     uint64_t switch_ns;  // reserved
-    uint64_t reserved[12];
+    uint64_t scopes;     // struct pf_scope_stack, in units; 0: no scope was profiled
+    uint64_t context;    // struct pf_context, in units
+    uint64_t reserved[10];
     struct pf_entry cache[PF_CACHE_ENTRIES] __attribute__((aligned(128)));
     struct pf_event slowest[PF_SLOT_SLOWEST];
     struct pf_error errors[PF_SLOT_ERRORS];
@@ -345,6 +417,10 @@ _Static_assert(sizeof(struct pf_more) == PF_UNIT, "entries follow a whole unit")
 _Static_assert(sizeof(struct pf_ring) == PF_UNIT, "events follow a whole unit");
 _Static_assert(sizeof(struct pf_event) == 48, "four events in three units");
 _Static_assert(sizeof(struct pf_stacks) % PF_UNIT == 0, "whole units");
+_Static_assert(sizeof(struct pf_scope_sums) == PF_UNIT, "a unit");
+_Static_assert(sizeof(struct pf_scopes) % PF_UNIT == 0, "whole units");
+_Static_assert(sizeof(struct pf_scope_stack) % PF_UNIT == 0, "whole units");
+_Static_assert(sizeof(struct pf_context) % PF_UNIT == 0, "whole units");
 _Static_assert(sizeof(struct pf_slot) % 128 == 0, "threads do not share lines");
 _Static_assert(__builtin_offsetof(struct pf_slot, cache) == 256,
                "the cache starts on its own lines");

@@ -5,6 +5,7 @@
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
+#include "pf-scope.h"
 #include "pf-switch.h"
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -76,6 +77,7 @@ struct pf_slot *pf_slot_attach(void) {
     // The seed differs between threads and runs; it is never 0.
     slot->random = (now ^ (uint64_t)(uintptr_t)slot << 20 ^ slot->random) * PF_KEY_MULTIPLIER | 1;
     name_thread(slot);
+    pf_scope_attach(slot);
     if (pf_slot_key_made) {
         pthread_setspecific(pf_slot_key, slot);
     }
@@ -95,6 +97,7 @@ void pf_slot_detach(void *argument) {
     pf_switches_end();
     pf_let_go();
     pf_thread.slot = NULL;
+    pf_thread.scopes = NULL;
     __atomic_store_n(&slot->state, PF_SLOT_FREE, __ATOMIC_RELEASE);
 }
 

@@ -13,6 +13,11 @@ const char *const pf_kind_names[PF_KIND_COUNT] = {"other", "file",   "pipe",  "s
 
 static bool is_messages(const struct pf_row *row) { return pf_is_message(row->call); }
 
+// Messages first, then flushes, then scopes.
+static uint64_t class_of(const struct pf_row *row) {
+    return is_messages(row) ? 0 : pf_is_scope(row->call) ? 2 : 1;
+}
+
 // --- rows
 
 // A stream of stdio without a descriptor is one in memory.
@@ -72,7 +77,14 @@ static void add_row(struct pf_summary *summary, size_t room, const struct pf_slo
     row->bytes = __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED);
     row->calls = __atomic_load_n(&entry->calls, __ATOMIC_RELAXED);
     row->kind = (uint8_t)kind_of(row);
-    summary->row_count += row->calls != 0;
+    if (row->call == PF_CALL_pf_profile_begin) { // one row with its ends
+        row->call = PF_CALL_pf_profile_end;
+        row->begun = row->calls;
+        row->calls = 0;
+        row->detail = NULL;
+        row->timed = (__typeof__(row->timed)){0};
+    }
+    summary->row_count += row->calls + row->begun != 0;
 }
 
 static void add_slots(struct pf_summary *summary, size_t room) {
@@ -115,11 +127,10 @@ enum order { BY_CALL, BY_SITE, BY_STREAM, BY_THREAD };
 
 static uint64_t key_of(const struct pf_row *row, enum order order) {
     switch (order) {
-    case BY_CALL: return (uint64_t)!is_messages(row) << 8 | row->call;
-    case BY_SITE: return (uint64_t)!is_messages(row) << 63 | (uint64_t)row->call << 48 | row->site;
-    case BY_STREAM:
-        return (uint64_t)!is_messages(row) << 16 | (uint64_t)row->stream << 8 | row->kind;
-    default: return (uint64_t)!is_messages(row) << 63 | (uint64_t)(uintptr_t)row->slot;
+    case BY_CALL: return class_of(row) << 8 | row->call;
+    case BY_SITE: return class_of(row) << 60 | (uint64_t)row->call << 48 | row->site;
+    case BY_STREAM: return class_of(row) << 16 | (uint64_t)row->stream << 8 | row->kind;
+    default: return class_of(row) << 60 | (uint64_t)(uintptr_t)row->slot;
     }
 }
 
@@ -229,6 +240,19 @@ static void add_levels_and_sizes(struct pf_stats *stats, const struct pf_row *ro
     stats->tiny += (double)tiny / (double)timed * (double)row->calls;
 }
 
+// What timed output calls in scopes took of the time of these scopes.
+static void add_inclusive(struct pf_stats *stats, const struct pf_detail *detail) {
+    const struct pf_scope_sums *sums = pf_at(pf_process.segment, detail->scope);
+    if (sums != NULL) {
+        stats->whole_ns += (double)sums->whole.exact_ns + sums->whole.weighted_ns;
+        stats->whole_variance += sums->whole.variance_ns2;
+        stats->whole_count += sums->whole.count;
+        stats->output_ns += (double)sums->output.exact_ns + sums->output.weighted_ns;
+        stats->output_variance += sums->output.variance_ns2;
+        stats->output_count += sums->output.count;
+    }
+}
+
 static void add_up(struct pf_stats *stats, const struct pf_row *rows, size_t count, double rate) {
     double histogram[PF_HIST_BUCKETS] = {0};
     struct pf_estimator estimator;
@@ -237,6 +261,7 @@ static void add_up(struct pf_stats *stats, const struct pf_row *rows, size_t cou
     for (size_t i = 0; i < count; i++) {
         const struct pf_row *row = &rows[i];
         stats->calls += row->calls;
+        stats->begun += row->begun;
         stats->bytes += row->bytes;
         stats->bytes_unknown += pf_calls[row->call].bytes_unknown ? row->calls : 0;
         stats->timed += row->timed.certain + row->timed.sampled;
@@ -260,8 +285,12 @@ static void add_up(struct pf_stats *stats, const struct pf_row *rows, size_t cou
         if (row->detail != NULL) {
             stratum.no_chance = row->detail->period == 0 && row->timed.sampled == 0;
             add_weighted(histogram, row, &stratum);
-            pf_why_add(&stats->why, row->detail, (double)row->calls);
-            add_levels_and_sizes(stats, row);
+            if (pf_is_scope(row->call)) {
+                add_inclusive(stats, row->detail);
+            } else {
+                pf_why_add(&stats->why, row->detail, (double)row->calls);
+                add_levels_and_sizes(stats, row);
+            }
         }
         if (!pf_calls[row->call].never_timed) {
             pf_estimator_add(&estimator, &stratum);
@@ -529,8 +558,10 @@ static uint64_t measure_overhead(struct pf_summary *summary, struct pf_slot *pra
     slot->arena = practice->arena;
     thread->slot = slot;
     thread->switches_tried = tried;
-    double calls = (double)(summary->messages.calls + summary->flushes.calls);
-    double due = (double)(summary->messages.timed + summary->flushes.timed);
+    double calls =
+        (double)(summary->messages.calls + summary->flushes.calls + summary->scope_calls.calls);
+    double due =
+        (double)(summary->messages.timed + summary->flushes.timed + summary->scope_calls.timed);
     return (uint64_t)(calls * untimed + due * timed) + summary->segment->setup_ns;
 }
 
@@ -612,7 +643,12 @@ struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, 
         messages++;
     }
     double rate = summary->segment != NULL ? summary->segment->rate : 1;
-    size_t flushes = summary->row_count - messages;
+    size_t flushes = 0;
+    while (messages + flushes < summary->row_count &&
+           class_of(&copies[BY_CALL][messages + flushes]) == 1) {
+        flushes++;
+    }
+    const size_t others = messages + flushes; // then come scopes
     size_t all;
     add_up(&summary->messages, copies[BY_CALL], messages, rate);
     add_up(&summary->flushes, copies[BY_CALL] + messages, flushes, rate);
@@ -628,6 +664,9 @@ struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, 
                                   PF_MOST_GROUPS, &all);
     summary->thread_count = group(summary, copies[BY_THREAD], messages, BY_THREAD, summary->threads,
                                   PF_MOST_GROUPS, &all);
+    summary->scope_count = group(summary, copies[BY_SITE] + others, summary->row_count - others,
+                                 BY_SITE, summary->scopes, PF_MOST_GROUPS, &summary->all_scopes);
+    add_up(&summary->scope_calls, copies[BY_CALL] + others, summary->row_count - others, rate);
     add_thread_flushes(summary, copies[BY_THREAD] + messages, flushes, rate);
     cover(summary);
     summary->overhead_ns = measure_overhead(summary, practice);

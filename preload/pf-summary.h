@@ -32,6 +32,14 @@ struct pf_stats {
     struct pf_why_sums why;
     double level[PF_LEVEL_COUNT]; // calls by level, estimated
     double tiny;                  // calls that wrote 1 to 127 bytes, estimated
+    // Of profiled scopes.
+    uint64_t begun;       // of spans
+    uint64_t whole_count; // outermost ones timed, what they took, estimated, and its variance
+    double whole_ns;
+    double whole_variance;
+    uint64_t output_count; // output calls timed in them, likewise
+    double output_ns;
+    double output_variance;
 };
 
 // One entry of one thread.
@@ -45,6 +53,7 @@ struct pf_row {
     } timed;       // read before `calls`, so that it never holds more of them
     uint64_t site; // return address; 0: per function only
     uint64_t calls;
+    uint64_t begun; // of a span: how often it has begun here
     uint64_t bytes;
     uint8_t call;
     uint8_t stream;
@@ -98,6 +107,10 @@ struct pf_summary {
     size_t thread_count;
     double thread_output_ns[PF_MOST_GROUPS]; // with its flushes; -1: not known
     size_t all_threads;
+    struct pf_group scopes[PF_MOST_GROUPS]; // profiled functions, the dearest
+    size_t scope_count;
+    size_t all_scopes;
+    struct pf_stats scope_calls;
     struct pf_slowest slowest[PF_MOST_SLOWEST];
     size_t slowest_count;
     uint64_t lost[PF_LOST_COUNT];
@@ -119,6 +132,18 @@ struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, 
 
 void pf_summary_text(struct pf_out *out, const struct pf_summary *summary);
 void pf_summary_json(struct pf_out *out, const struct pf_summary *summary);
+
+// What a scope's site stands for; NULL: the address of a function.
+const struct pf_scope *pf_summary_scope(const struct pf_summary *summary, uint64_t site);
+
+// Writes "Shop::pay", "checkout", "checkout: parse" or a symbol.
+void pf_summary_scope_name(struct pf_out *out, const struct pf_summary *summary,
+                           const struct pf_row *row);
+
+// The share of a scope's time that output took in it, and half of its 95 % interval; false: too few
+// timed calls to say.
+bool pf_summary_output_share(const struct pf_stats *stats, double *ret_share, double *ret_half);
+void pf_text_scopes(struct pf_out *out, const struct pf_summary *summary);
 
 // A sentence on what the coverage does not cover, or nothing.
 void pf_summary_coverage_note(struct pf_out *out, const struct pf_coverage *coverage);

@@ -26,10 +26,13 @@ const struct pf_call_info pf_calls[PF_CALL_COUNT] = {
     {#name, PF_FAMILY_##family, PF_UNKNOWN_##bytes, PF_NEVER_##ret},
 #define PF_TAIL(name, family, why) {#name, PF_FAMILY_##family, true, true},
 #define PF_HOOK(name, family, why) {#name, PF_FAMILY_##family, false, false},
+#define PF_SCOPE(name, timed, why) {#name, PF_FAMILY_SCOPE, false, PF_##timed},
+#define PF_TIMED false
+#define PF_UNTIMED true
 #include "pf-calls.def"
 };
 
 const char *const pf_family_names[PF_FAMILY_COUNT] = {
-    "write",  "send",    "copy", "stdio", "format", "wide",
-    "syslog", "journal", "glib", "error", "flush",  "process",
+    "write",   "send", "copy",  "stdio", "format",  "wide",  "syslog",
+    "journal", "glib", "error", "flush", "process", "scope",
 };

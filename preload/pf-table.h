@@ -10,6 +10,7 @@ enum pf_call {
 #define PF_VCALL(name, ...) PF_CALL_##name,
 #define PF_TAIL(name, ...) PF_CALL_##name,
 #define PF_HOOK(name, ...) PF_CALL_##name,
+#define PF_SCOPE(name, ...) PF_CALL_##name,
 #include "pf-calls.def"
     PF_CALL_COUNT
 };
@@ -28,6 +29,7 @@ enum pf_family {
     PF_FAMILY_ERROR,
     PF_FAMILY_FLUSH,
     PF_FAMILY_PROCESS,
+    PF_FAMILY_SCOPE,
     PF_FAMILY_COUNT
 };
 
@@ -40,6 +42,7 @@ struct pf_call_info {
 extern const struct pf_call_info pf_calls[PF_CALL_COUNT];
 extern const char *const pf_family_names[PF_FAMILY_COUNT];
 
-// A flush or a process call is not a message.
+// A flush, a process call or a profiled scope is not a message.
 static inline bool pf_is_message(unsigned call) { return pf_calls[call].family < PF_FAMILY_FLUSH; }
+static inline bool pf_is_scope(unsigned call) { return pf_calls[call].family == PF_FAMILY_SCOPE; }
 #pragma GCC visibility pop

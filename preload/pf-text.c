@@ -299,6 +299,7 @@ void pf_summary_text(struct pf_out *out, const struct pf_summary *summary) {
     pf_text_sites(out, summary);
     pf_text_streams(out, summary);
     pf_text_threads(out, summary);
+    pf_text_scopes(out, summary);
     pf_text_slowest(out, summary);
     put_errors(out, summary);
     put_coverage(out, summary);

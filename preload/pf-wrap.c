@@ -409,6 +409,7 @@ typedef void noreturn;
 #define PF_VCALL(name, ret, params, last, vname, vargs, family, bytes, fd, text)
 #define PF_TAIL(name, family, why)
 #define PF_HOOK(name, family, why)
+#define PF_SCOPE(name, timed, why)
 #include "pf-calls.def"
 
 #define PF_CALL(name, ret, params, args, family, bytes, fd, text)
@@ -424,6 +425,7 @@ typedef void noreturn;
     }
 #define PF_TAIL(name, family, why)
 #define PF_HOOK(name, family, why)
+#define PF_SCOPE(name, timed, why)
 #include "pf-calls.def"
 
 void pf_resolve_early(void) {

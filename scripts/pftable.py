@@ -7,9 +7,9 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FAMILIES = (
-    "write send copy stdio format wide syslog journal glib error flush process".split()
+    "write send copy stdio format wide syslog journal glib error flush process scope".split()
 )
-SHAPES = ("CALL", "VCALL", "TAIL", "HOOK")
+SHAPES = ("CALL", "VCALL", "TAIL", "HOOK", "SCOPE")
 
 
 class Row:
@@ -18,7 +18,10 @@ class Row:
     def __init__(self, shape, fields):
         self.shape = shape
         self.name = fields[0]
-        if shape in ("TAIL", "HOOK"):
+        if shape == "SCOPE":
+            self.family, self.timed, self.why = "scope", fields[1], fields[2]
+            self.ret, self.bytes, self.fd = "", "", ""
+        elif shape in ("TAIL", "HOOK"):
             self.family, self.why = fields[1].lower(), fields[2]
             self.ret, self.bytes, self.fd = "", "", ""
         else:
@@ -30,7 +33,7 @@ class Row:
 
     @property
     def is_message(self):
-        return self.family not in ("flush", "process")
+        return self.family not in ("flush", "process", "scope")
 
 
 def split_fields(text):

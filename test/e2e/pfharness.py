@@ -135,17 +135,21 @@ def table_rows():
         f"#define {macro}(name, ...) @row {shape} #name #__VA_ARGS__\n"
         for macro, shape in (
             ("PF_CALL", "call"), ("PF_VCALL", "vcall"), ("PF_TAIL", "tail"), ("PF_HOOK", "hook"),
+            ("PF_SCOPE", "scope"),
         )
     )
     done = subprocess.run(
         ["cc", "-E", "-P", "-x", "c", "-"], input=text + f'#include "{TABLE}"\n',
         capture_output=True, text=True, check=True,
     )
-    families = "WRITE SEND COPY STDIO FORMAT WIDE SYSLOG JOURNAL GLIB ERROR FLUSH PROCESS".split()
+    families = "WRITE SEND COPY STDIO FORMAT WIDE SYSLOG JOURNAL GLIB ERROR FLUSH PROCESS SCOPE".split()
     rows = {}
     for line in done.stdout.split("@row ")[1:]:
         match = re.match(r'\s*(\w+)\s+"(\w+)"\s+"(.*)"\s*$', line, re.S)
         shape, name, rest = match.groups()
+        if shape == "scope":
+            rows[name] = ("scope", False)
+            continue
         family = [w for w in re.findall(r"\b[A-Z]+\b", rest) if w in families]
         if not family or name in rows:
             raise AssertionError(f"cannot read the row {line!r}")

@@ -102,6 +102,41 @@ class Installed(unittest.TestCase):
         self.assertGreater(len(declared), 50)
         self.assertEqual(exported, declared)
 
+    def test_the_header_of_profiled_functions(self):
+        [header] = glob.glob(self.folder + "/**/include/pf-profile.h", recursive=True)
+        program = os.path.join(self.folder, "profiled")
+        text = "#include <pf-profile.h>\nint main(void) { PF_PROFILE_FUNCTION(); return 0; }\n"
+        subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-I", os.path.dirname(header), "-x",
+                        "c", "-", "-o", program], input=text, text=True, check=True)
+        [library] = glob.glob(self.folder + "/**/libpfprof.so", recursive=True)
+        run = subprocess.run([program], env={"LD_PRELOAD": library,
+                                             "PROVIDE_PROFILING_ENABLED": "true"},
+                             capture_output=True, text=True, check=True)
+        self.assertIn("profiled scopes", run.stderr)
+
+    def test_a_project_of_cmake(self):
+        if shutil.which("cmake") is None:
+            self.skipTest("cmake is not installed")
+        project = os.path.join(self.folder, "stranger")
+        os.mkdir(project)
+        with open(os.path.join(project, "main.c"), "w", encoding="utf-8") as file:
+            file.write("#include <pf-profile.h>\n#include <pf-profiling.h>\n"
+                       "int main(void) { PF_PROFILE_FUNCTION();"
+                       " return pf_version_string()[0] == 0; }\n")
+        with open(os.path.join(project, "CMakeLists.txt"), "w", encoding="utf-8") as file:
+            file.write("cmake_minimum_required(VERSION 3.18)\nproject(stranger C)\n"
+                       "find_package(pf-profiling 0.1 REQUIRED)\n"
+                       "if(NOT EXISTS ${pf-profiling_PRELOAD})\n  message(FATAL_ERROR preload)\n"
+                       "endif()\nadd_executable(stranger main.c)\n"
+                       "target_link_libraries(stranger pf-profiling::pf-profiling"
+                       " pf-profiling::profile)\n")
+        [config] = glob.glob(self.folder + "/**/pf-profiling-config.cmake", recursive=True)
+        build = os.path.join(project, "build")
+        self.run_checked(["cmake", "-S", project, "-B", build,
+                          "-Dpf-profiling_DIR=" + os.path.dirname(config)])
+        self.run_checked(["cmake", "--build", build])
+        self.run_checked([os.path.join(build, "stranger")])
+
 
 if __name__ == "__main__":
     if shutil.which("pkg-config") is None:

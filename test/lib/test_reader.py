@@ -317,6 +317,39 @@ class Reader(unittest.TestCase):
             stream.close()
 
 
+
+class Scopes(pf.Case):
+    """Profiled functions (<pf-profile.h>): the same as in the exit summary."""
+
+    FIELDS = ("kind", "file", "line", "call_count", "sampled_count", "total_duration_ns",
+              "output_sampled_count", "estimated_output_ns", "output_share")
+
+    def test_the_same_as_the_summary(self):
+        for rate in ("1", "0.1"):
+            with self.subTest(rate=rate):
+                run = pf.execute([pf.build("scopes"), "300"], SAMPLE_RATE=rate,
+                                 KEEP_SEGMENT="true")
+                (one,) = run.summaries()[run.pid]
+                (path,) = [p for p in run.segments() if f"/{run.pid}-" in p]
+                read = show(run, path)
+                ours, theirs = ({s["name"]: s for s in o["scopes"]} for o in (one, read))
+                self.assertEqual(set(ours), set(theirs))
+                for name, scope in ours.items():
+                    for field in self.FIELDS:
+                        self.assertEqual(theirs[name][field], scope[field], (name, field))
+                self.assertEqual(theirs["main: order"]["open_count"], 3)
+                self.assertEqual(read["metrics"]["message_count"],
+                                 one["metrics"]["message_count"])
+
+    def test_context(self):
+        run = pf.execute([pf.build("scopes"), "2"], KEEP_SEGMENT="true",
+                         extra={"STOP_IN_CONTEXT": "1"})
+        (path,) = run.segments()
+        said = [(t["user_id"], t["request_id"], t["operation"])
+                for t in show(run, path)["threads"] if "user_id" in t]
+        self.assertEqual(said, [("user-7", "request-42", "pay")])
+
+
 if __name__ == "__main__":
     pf.need_library()
     unittest.main(verbosity=2)

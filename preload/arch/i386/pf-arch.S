@@ -138,6 +138,7 @@ pf_tail:
 #define PF_CALL(name, ...)
 #define PF_VCALL(name, ...)
 #define PF_HOOK(name, ...)
+#define PF_SCOPE(name, ...)
 #define PF_TAIL(name, ...) PF_TAIL name __COUNTER__
 #include "pf-calls.def"
 

@@ -158,6 +158,7 @@ pf_tail_restore:
 #define PF_CALL(name, ...)
 #define PF_VCALL(name, ...)
 #define PF_HOOK(name, ...)
+#define PF_SCOPE(name, ...)
 #define PF_TAIL(name, ...) PF_TAIL name __COUNTER__
 #include "pf-calls.def"
 
