@@ -10,6 +10,7 @@
 #include "pf-component.h"
 #include "pf-config.h"
 #include "pf-controller.h"
+#include "pf-difference.h"
 #include "pf-enum-types.h"
 #include "pf-errors.h"
 #include "pf-export-result.h"

@@ -63,6 +63,21 @@ gboolean pf_session_add_file(PfSession *self, const gchar *path, GError **error)
     return reader != NULL;
 }
 
+/**
+ * pf_session_add_snapshot:
+ * @self: a session
+ * @snapshot: a snapshot that is no difference
+ *
+ * Takes the segments that a snapshot was made from.
+ */
+void pf_session_add_snapshot(PfSession *self, PfSnapshot *snapshot) {
+    g_return_if_fail(PF_IS_SESSION(self) && PF_IS_SNAPSHOT(snapshot));
+    for (guint i = 0; i < snapshot->model->processes->len; i++) {
+        g_ptr_array_add(self->readers,
+                        pf_reader_ref(pf_model_process_at(snapshot->model, i)->reader));
+    }
+}
+
 // A process that ended by itself may still be in the list of processes for a moment.
 static gboolean is_running(const pf_reader *reader) {
     return reader->runs && pf_reader_header(reader)->state == PF_STATE_ACTIVE;
@@ -161,6 +176,20 @@ void pf_session_begin_timeline(PfSession *self, gint64 start_unix_ns) {
     g_return_if_fail(PF_IS_SESSION(self));
     g_clear_pointer(&self->timeline, pf_timeline_unref);
     self->timeline = pf_timeline_new(start_unix_ns, 20000000);
+}
+
+/**
+ * pf_session_set_timeline:
+ * @self: a session
+ * @timeline: a timeline
+ *
+ * Makes a timeline that somebody else kept a part of the session.
+ */
+void pf_session_set_timeline(PfSession *self, PfTimeline *timeline) {
+    g_return_if_fail(PF_IS_SESSION(self) && timeline != NULL);
+    pf_timeline_ref(timeline);
+    g_clear_pointer(&self->timeline, pf_timeline_unref);
+    self->timeline = timeline;
 }
 
 /**

@@ -28,6 +28,7 @@ PF_API PfSession *pf_session_new_from_file(const gchar *path, GError **error);
 PF_API gboolean pf_session_save(PfSession *self, const gchar *path, GError **error);
 
 PF_API gboolean pf_session_add_file(PfSession *self, const gchar *path, GError **error);
+PF_API void pf_session_add_snapshot(PfSession *self, PfSnapshot *snapshot);
 PF_API gboolean pf_session_collect(PfSession *self, const gchar *folder, PfSessionFlags flags,
                                    GError **error);
 
@@ -42,6 +43,7 @@ PF_API guint pf_session_get_signal(PfSession *self);
 PF_API guint64 pf_session_get_wall_ns(PfSession *self);
 PF_API void pf_session_watch(PfSession *self, const gchar *folder);
 PF_API void pf_session_begin_timeline(PfSession *self, gint64 start_unix_ns);
+PF_API void pf_session_set_timeline(PfSession *self, PfTimeline *timeline);
 PF_API PfTimeline *pf_session_get_timeline(PfSession *self);
 PF_API guint pf_session_get_segment_count(PfSession *self);
 PF_API guint pf_session_get_running_count(PfSession *self);

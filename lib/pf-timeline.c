@@ -136,6 +136,35 @@ static void spread(PfTimeline *self, const PfTimelineBin *more, gint64 from, gin
     self->count = MAX(self->count, last + 1);
 }
 
+static before *look_up(PfTimeline *self, const PfProcess *process) {
+    gchar *key = g_strdup_printf("%u %" G_GINT64_FORMAT, process->pid, process->start_unix_ns);
+    before *then = g_hash_table_lookup(self->processes, key);
+    if (then == NULL) {
+        then = g_new0(before, 1);
+        then->unix_ns = process->start_unix_ns;
+        g_hash_table_insert(self->processes, key, then);
+    } else {
+        g_free(key);
+    }
+    return then;
+}
+
+/**
+ * pf_timeline_ignore:
+ * @self: a timeline
+ * @snapshot: a snapshot of one process
+ *
+ * What the process has done so far is no part of the timeline.
+ */
+void pf_timeline_ignore(PfTimeline *self, PfSnapshot *snapshot) {
+    const PfProcess *process = pf_snapshot_get_process(snapshot);
+    if (process != NULL) {
+        before *then = look_up(self, process);
+        then->sum = sum_of(snapshot);
+        then->unix_ns = process->start_unix_ns + (gint64)process->uptime_ns;
+    }
+}
+
 /**
  * pf_timeline_add:
  * @self: a timeline
@@ -152,15 +181,7 @@ void pf_timeline_add(PfTimeline *self, PfSnapshot *snapshot, gint64 unix_ns) {
     while ((gdouble)(unix_ns - self->start_unix_ns) >= (gdouble)self->width_ns * PF_TIMELINE_BINS) {
         halve(self);
     }
-    gchar *key = g_strdup_printf("%u %" G_GINT64_FORMAT, process->pid, process->start_unix_ns);
-    before *then = g_hash_table_lookup(self->processes, key);
-    if (then == NULL) {
-        then = g_new0(before, 1);
-        then->unix_ns = process->start_unix_ns;
-        g_hash_table_insert(self->processes, key, then);
-    } else {
-        g_free(key);
-    }
+    before *then = look_up(self, process);
     PfTimelineBin now = sum_of(snapshot);
     PfTimelineBin more = difference(&now, &then->sum);
     spread(self, &more, then->unix_ns, MAX(unix_ns, then->unix_ns));

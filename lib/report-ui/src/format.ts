@@ -31,6 +31,7 @@ export function place(p: Place): string {
   if (file) return `${file}:${p.line}${p.source_function ? ` in ${p.source_function}` : ""}`;
   const module = p.module.split("/").pop();
   if (!module && !p.offset) return "(per function only)";
+  if (p.source_function) return `${p.source_function} in ${module}`;
   return p.symbol ? `${p.symbol} in ${module}` : `${module}+0x${p.offset.toString(16)}`;
 }
 export const unit = (value: number, u: string) =>

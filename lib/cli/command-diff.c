@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// pfprof diff: two runs compared line by line, and a gate for continuous integration.
+#include "diff.h"
+#include <string.h>
+
+static const cli_option options[] = {
+    {"fail-on", 0, "GATES",
+     "such as 'site.cost>+10%,site.calls>+5%': exit status 1 when a line does"},
+    {"format", 'f', "text|json|junit|markdown", "what to print"},
+    {"noise", 0, "PERCENT", "how much means of two runs differ without any change (3)"},
+    CLI_HELP,
+};
+
+static const struct {
+    const gchar *name;
+    gsize offset;
+} metrics[] = {
+    {"site.cost", G_STRUCT_OFFSET(PfDifference, cost)},
+    {"site.calls", G_STRUCT_OFFSET(PfDifference, calls)},
+    {"site.bytes", G_STRUCT_OFFSET(PfDifference, bytes)},
+    {"site.latency", G_STRUCT_OFFSET(PfDifference, latency)},
+};
+
+static void gate_clear(gpointer data) { g_free(((diff_gate *)data)->text); }
+
+static gboolean read_gate(const gchar *text, diff_gate *ret_gate) {
+    gsize length = strcspn(text, "<>");
+    gchar *end = NULL;
+    if (text[length] == 0) {
+        return FALSE;
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(metrics); i++) {
+        if (strlen(metrics[i].name) == length && strncmp(text, metrics[i].name, length) == 0) {
+            gdouble percent = g_ascii_strtod(text + length + 1, &end);
+            *ret_gate = (diff_gate){NULL, metrics[i].offset, text[length] == '>', percent};
+            return end != text + length + 1 && strcmp(end, "%") == 0;
+        }
+    }
+    return FALSE;
+}
+
+static GArray *read_gates(const gchar *text) {
+    g_autoptr(GArray) gates = g_array_new(FALSE, TRUE, sizeof(diff_gate));
+    g_auto(GStrv) parts = g_strsplit(text != NULL ? text : "", ",", -1);
+    g_array_set_clear_func(gates, gate_clear);
+    for (guint i = 0; parts[i] != NULL; i++) {
+        diff_gate gate;
+        if (!read_gate(g_strstrip(parts[i]), &gate)) {
+            cli_warn("--fail-on %s is not METRIC>+N%% or METRIC<-N%%, with site.cost, site.calls, "
+                     "site.bytes or site.latency",
+                     parts[i]);
+            return NULL;
+        }
+        gate.text = g_strdup(parts[i]);
+        g_array_append_val(gates, gate);
+    }
+    return g_steal_pointer(&gates);
+}
+
+static PfSnapshot *open_one(const gchar *operand) {
+    g_autoptr(PfSession) session = cli_open(operand);
+    g_autoptr(GError) error = NULL;
+    PfSnapshot *snapshot = session != NULL ? pf_session_get_snapshot(session, &error) : NULL;
+    if (error != NULL) {
+        cli_fail("%s: %s", operand, error->message);
+    }
+    return snapshot;
+}
+
+// Only a change that is beyond doubt, and larger than the gate allows.
+static void apply(diff_result *result) {
+    for (guint g = 0; g < result->gates->len; g++) {
+        const diff_gate *gate = &g_array_index(result->gates, diff_gate, g);
+        for (guint i = 0; i < result->rows->len; i++) {
+            const PfDifference *row = g_ptr_array_index(result->rows, i);
+            const PfChange *change = diff_change(row, gate);
+            gboolean beyond =
+                gate->more ? change->percent > gate->percent : change->percent < gate->percent;
+            if (pf_change_is_significant(change) && beyond) {
+                diff_failure failure = {row, gate};
+                g_array_append_val(result->failures, failure);
+            }
+        }
+    }
+}
+
+static gint print(const cli_args *args, const diff_result *result) {
+    const gchar *format = cli_value(args, "format");
+    if (format != NULL && strcmp(format, "json") == 0) {
+        return diff_print_json(result);
+    }
+    g_autofree gchar *text = format != NULL && strcmp(format, "junit") == 0 ? diff_to_junit(result)
+                             : format != NULL && strcmp(format, "markdown") == 0
+                                 ? diff_to_markdown(result)
+                                 : diff_to_text(result);
+    return cli_print(text);
+}
+
+static gint run(cli_args *args) {
+    const gchar *given = cli_value(args, "noise");
+    gchar *end = NULL;
+    gdouble noise = given != NULL ? g_ascii_strtod(given, &end) : 3;
+    if (given != NULL && (end == given || *end != 0 || !(noise >= 0 && noise <= 100))) {
+        return cli_fail("--noise %s is not a number from 0 to 100", given);
+    }
+    g_autoptr(GArray) gates = read_gates(cli_value(args, "fail-on"));
+    g_autoptr(PfSnapshot) before = gates != NULL ? open_one(args->operands[0]) : NULL;
+    g_autoptr(PfSnapshot) after = before != NULL ? open_one(args->operands[1]) : NULL;
+    if (after == NULL) {
+        return 2;
+    }
+    g_autoptr(GPtrArray) rows = pf_snapshot_compare(before, after, NULL, noise / 100);
+    g_autoptr(GArray) failures = g_array_new(FALSE, FALSE, sizeof(diff_failure));
+    diff_result result = {args->operands[0], args->operands[1], rows, gates, failures};
+    apply(&result);
+    gint status = print(args, &result);
+    return status != 0 ? status : failures->len > 0;
+}
+
+const cli_command command_diff = {
+    .name = "diff",
+    .operands = "BEFORE AFTER",
+    .summary = "compares two runs line by line; with --fail-on a gate for CI",
+    .details =
+        "Lines are matched by output function, calling function and message, so that a rebuild and "
+        "other addresses do not matter. The interval of each change holds for all lines together. "
+        "A gate fails only for a change that is beyond doubt and larger than the gate allows; then "
+        "the exit status is 1.",
+    .examples = "pfprof diff old.pfs new.pfs  # what has changed?\n"
+                "pfprof diff -f markdown --fail-on 'site.cost>+10%' old.pfs new.pfs  # in CI",
+    .options = options,
+    .operand = CLI_OPERAND_PROCESS,
+    .least = 2,
+    .most = 2,
+    .run = run,
+};

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `pfprof diff` prints: text, markdown for a pull request, JUnit, JSON.
+#include "diff.h"
+#include <string.h>
+
+#define MOST_ROWS 20u
+
+static gchar *change_text(const PfChange *change) {
+    if (!change->is_known) {
+        return g_strdup(change->before <= 0 && change->after > 0   ? "new"
+                        : change->after <= 0 && change->before > 0 ? "gone"
+                                                                   : "–");
+    }
+    return g_strdup_printf("%+.1f %% (%+.1f to %+.1f)", change->percent, change->low, change->high);
+}
+
+static gboolean any_significant(const PfDifference *row) {
+    return pf_change_is_significant(&row->cost) || pf_change_is_significant(&row->calls) ||
+           pf_change_is_significant(&row->bytes);
+}
+
+static gboolean is_new_or_gone(const PfDifference *row) {
+    return (row->calls.before > 0) != (row->calls.after > 0);
+}
+
+static void put_failures(GString *text, const diff_result *result, const gchar *before) {
+    for (guint i = 0; i < result->failures->len; i++) {
+        const diff_failure *one = &g_array_index(result->failures, diff_failure, i);
+        g_autofree gchar *change = change_text(diff_change(one->row, one->gate));
+        g_autofree gchar *place = pf_human_text(one->row->place, 0);
+        g_string_append_printf(text, "%s%s: %s %s is %s\n", before, one->gate->text,
+                               one->row->function, place, change);
+    }
+}
+
+gchar *diff_to_text(const diff_result *result) {
+    GString *text = g_string_new(NULL);
+    guint shown = 0;
+    g_string_append_printf(text,
+                           "\n  %s → %s   95 %% intervals for all lines together\n\n"
+                           "  line%*scost                         calls\n",
+                           result->before, result->after, 44, "");
+    for (guint i = 0; i < result->rows->len && shown < MOST_ROWS; i++) {
+        const PfDifference *row = g_ptr_array_index(result->rows, i);
+        g_autofree gchar *name = g_strdup_printf("%s in %s", row->function, row->caller);
+        g_autofree gchar *safe = pf_human_text(name, 44);
+        g_autofree gchar *cost = change_text(&row->cost);
+        g_autofree gchar *calls = change_text(&row->calls);
+        gint pad = 44 - (gint)pf_human_columns(safe);
+        g_string_append_printf(text, "%c %s%*s  %-28s %s\n",
+                               any_significant(row) || is_new_or_gone(row) ? '*' : ' ', safe,
+                               MAX(pad, 0), "", cost, calls);
+        shown++;
+    }
+    if (result->rows->len > shown) {
+        g_string_append_printf(text, "  and %u more lines\n", result->rows->len - shown);
+    }
+    put_failures(text, result, "  ! ");
+    g_string_append_c(text, '\n');
+    return g_string_free(text, FALSE);
+}
+
+static void put_cell(GString *text, const gchar *cell) {
+    for (; *cell != 0; cell++) {
+        if (*cell == '|' || *cell == '`' || *cell == '<') {
+            g_string_append_c(text, '\\');
+        }
+        g_string_append_c(text, *cell == '\n' ? ' ' : *cell);
+    }
+    g_string_append(text, " | ");
+}
+
+gchar *diff_to_markdown(const diff_result *result) {
+    GString *text = g_string_new("### Output and logging\n\n");
+    guint shown = 0;
+    if (result->failures->len > 0) {
+        put_failures(text, result, "- ❌ ");
+        g_string_append_c(text, '\n');
+    }
+    for (guint i = 0; i < result->rows->len && shown < MOST_ROWS; i++) {
+        const PfDifference *row = g_ptr_array_index(result->rows, i);
+        if (!any_significant(row) && !is_new_or_gone(row)) {
+            continue;
+        }
+        if (shown++ == 0) {
+            g_string_append(text, "| line | cost | calls | bytes |\n|---|---|---|---|\n");
+        }
+        g_autofree gchar *name = g_strdup_printf("%s in %s", row->function, row->caller);
+        g_string_append(text, "| ");
+        put_cell(text, name);
+        for (guint c = 0; c < 3; c++) {
+            const PfChange *changes[] = {&row->cost, &row->calls, &row->bytes};
+            g_autofree gchar *change = change_text(changes[c]);
+            put_cell(text, change);
+        }
+        g_string_truncate(text, text->len - 1);
+        g_string_append_c(text, '\n');
+    }
+    if (shown == 0) {
+        g_string_append_printf(text, "No significant change in %u lines.\n", result->rows->len);
+    }
+    return g_string_free(text, FALSE);
+}
+
+gchar *diff_to_junit(const diff_result *result) {
+    GString *text = g_string_new("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    g_string_append_printf(text, "<testsuite name=\"pfprof diff\" tests=\"%u\" failures=\"%u\">\n",
+                           result->rows->len * result->gates->len, result->failures->len);
+    for (guint g = 0; g < result->gates->len; g++) {
+        const diff_gate *gate = &g_array_index(result->gates, diff_gate, g);
+        for (guint i = 0; i < result->rows->len; i++) {
+            const PfDifference *row = g_ptr_array_index(result->rows, i);
+            g_autofree gchar *name = g_strdup_printf("%s in %s", row->function, row->caller);
+            g_autofree gchar *safe = pf_human_text(name, 0);
+            g_autofree gchar *case_xml = g_markup_printf_escaped(
+                "  <testcase classname=\"%s\" name=\"%s\">", gate->text, safe);
+            g_string_append(text, case_xml);
+            for (guint f = 0; f < result->failures->len; f++) {
+                const diff_failure *one = &g_array_index(result->failures, diff_failure, f);
+                if (one->row == row && one->gate == gate) {
+                    g_autofree gchar *change = change_text(diff_change(row, gate));
+                    g_autofree gchar *failure =
+                        g_markup_printf_escaped("<failure message=\"%s\"/>", change);
+                    g_string_append(text, failure);
+                }
+            }
+            g_string_append(text, "</testcase>\n");
+        }
+    }
+    g_string_append(text, "</testsuite>\n");
+    return g_string_free(text, FALSE);
+}
+
+static void put_change(cli_json *json, const gchar *name, const PfChange *change) {
+    cli_json_open(json, name, '{');
+    cli_json_double(json, "before", change->before);
+    cli_json_double(json, "after", change->after);
+    cli_json_bool(json, "is_known", change->is_known);
+    cli_json_bool(json, "is_significant", pf_change_is_significant(change));
+    const gchar *const names[] = {"percent", "percent_low", "percent_high"};
+    const gdouble values[] = {change->percent, change->low, change->high};
+    for (guint i = 0; i < 3; i++) { // these may be negative, which a double of ours may not
+        g_autofree gchar *text = g_strdup_printf("%.3f", values[i]);
+        cli_json_string(json, names[i], change->is_known ? text : NULL);
+    }
+    cli_json_close(json, '}');
+}
+
+gint diff_print_json(const diff_result *result) {
+    cli_json *json = cli_json_begin();
+    cli_json_string(json, "before", result->before);
+    cli_json_string(json, "after", result->after);
+    cli_json_open(json, "lines", '[');
+    for (guint i = 0; i < result->rows->len; i++) {
+        const PfDifference *row = g_ptr_array_index(result->rows, i);
+        cli_json_open(json, NULL, '{');
+        cli_json_string(json, "function", row->function);
+        cli_json_string(json, "caller", row->caller);
+        cli_json_string(json, "place", row->place);
+        cli_json_string(json, "text", row->text);
+        put_change(json, "cost", &row->cost);
+        put_change(json, "calls", &row->calls);
+        put_change(json, "bytes", &row->bytes);
+        put_change(json, "latency", &row->latency);
+        cli_json_close(json, '}');
+    }
+    cli_json_close(json, ']');
+    cli_json_open(json, "failures", '[');
+    for (guint i = 0; i < result->failures->len; i++) {
+        const diff_failure *one = &g_array_index(result->failures, diff_failure, i);
+        cli_json_open(json, NULL, '{');
+        cli_json_string(json, "gate", one->gate->text);
+        cli_json_string(json, "place", one->row->place);
+        cli_json_string(json, "function", one->row->function);
+        cli_json_close(json, '}');
+    }
+    cli_json_close(json, ']');
+    return cli_json_print(json);
+}

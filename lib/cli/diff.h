@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of `pfprof diff`.
+#pragma once
+#include "cli.h"
+
+// A gate: `site.cost>+10%`.
+typedef struct {
+    gchar *text;
+    gsize offset; // of the PfChange in a PfDifference
+    gboolean more;
+    gdouble percent;
+} diff_gate;
+
+// A line that does not pass a gate.
+typedef struct {
+    const PfDifference *row;
+    const diff_gate *gate;
+} diff_failure;
+
+typedef struct {
+    const gchar *before; // names of the files
+    const gchar *after;
+    GPtrArray *rows;  // PfDifference
+    GArray *gates;    // diff_gate
+    GArray *failures; // diff_failure
+} diff_result;
+
+static inline const PfChange *diff_change(const PfDifference *row, const diff_gate *gate) {
+    return (const PfChange *)(const void *)((const gchar *)row + gate->offset);
+}
+
+gchar *diff_to_text(const diff_result *result);
+gchar *diff_to_markdown(const diff_result *result);
+gchar *diff_to_junit(const diff_result *result);
+gint diff_print_json(const diff_result *result);
