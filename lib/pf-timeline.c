@@ -33,6 +33,12 @@ struct _PfTimeline {
 G_DEFINE_BOXED_TYPE(PfTimeline, pf_timeline, pf_timeline_ref, pf_timeline_unref)
 
 /**
+ * PfTimeline:
+ *
+ * What happened when, in a bounded number of bins.
+ */
+
+/**
  * pf_timeline_new:
  * @start_unix_ns: when the first bin begins, ns since 1970
  * @width_ns: how long a bin is at first
@@ -236,7 +242,7 @@ const PfTimelineBin *pf_timeline_get_bin(PfTimeline *self, guint index) {
  * pf_timeline_to_bytes:
  * @self: a timeline
  *
- * Writes a timeline for [func@Timeline.new_from_bytes], in the byte order of the machine.
+ * Writes a timeline for [ctor@Timeline.new_from_bytes], in the byte order of the machine.
  *
  * Returns: (transfer full): the bytes
  */

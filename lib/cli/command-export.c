@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 static const cli_option options[] = {
-    {"format", 'f', "pprof|folded|speedscope|chrome-trace|json|csv|openmetrics|prometheus",
-     "what to write"},
+    {"format", 'f', "FORMAT",
+     "pprof, folded, speedscope, chrome-trace, json, csv, openmetrics or prometheus"},
     {"output", 'o', "FILE", "where to; standard output otherwise"},
     CLI_HELP,
 };

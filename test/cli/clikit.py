@@ -96,7 +96,7 @@ def split_session(path, folder):
     magic, version, size = struct.unpack_from("<8sII", data)
     assert magic == b"PFPROFR1" and version == 1, (magic, version)
     paths = []
-    while size < len(data):
+    while size < len(data) and data[size:size + 8] != b"timeline":
         assert data[size:size + 8] == b"segment\0", data[size:size + 8]
         length = struct.unpack_from("<Q", data, size + 16)[0]
         paths.append(os.path.join(folder, f"{len(paths)}.pfseg"))
