@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli)
 
 .PHONY: all lib library command tests run check conform check-sanitize bench bench-peers bench-lib bench-snapshot install \
-    install-preload docs format clean help bootstrap
+    install-preload deb check-deb site docs format clean help bootstrap
 .DEFAULT_GOAL := lib
 
 # Builds libpfprof.so alone, so that the packages of `scripts/bootstrap --build` are enough.
@@ -109,6 +109,18 @@ install-preload: lib
 	@install -D -m 644 preload/pf-profile.h $(DESTDIR)$(PREFIX)/include/pf-profile.h
 	@echo "installed $(DESTDIR)$(PREFIX)/lib/libpfprof.so, $(DESTDIR)$(PREFIX)/include/pf-profile.h"
 
+deb:
+	@scripts/bootstrap
+	@scripts/build-deb
+
+check-deb:
+	@scripts/bootstrap
+	@scripts/check-deb
+
+# docs/ as a site, in build/site.
+site: bootstrap
+	@scripts/build-site $(BUILD)/site
+
 docs:
 	@scripts/gen-docs
 
@@ -119,7 +131,7 @@ bootstrap:
 	@scripts/bootstrap
 
 clean:
-	@rm -rf $(BUILD) $(BUILD)-sanitize build-clang build-abi-*
+	@rm -rf $(BUILD) $(BUILD)-sanitize build-clang build-deb build-abi-*
 
 help:
 	@echo 'make                          build $(LIB)'
@@ -138,6 +150,8 @@ help:
 	@echo 'make bench-samplers           samplers on laws and on traces of real programs; writes an SVG'
 	@echo 'make install DESTDIR= PREFIX= everything: libraries, headers, pfprof, man pages, completion'
 	@echo 'make install-preload          libpfprof.so and <pf-profile.h> alone, without GLib'
+	@echo 'make deb, make check-deb       Debian packages into build-deb/; built twice, checked, tried'
+	@echo 'make site                     docs/ as pages in $(BUILD)/site'
 	@echo 'make docs                     write docs/calls.md and docs/environment.md from the tables'
 	@echo 'make format                   format the C sources'
 	@echo 'make clean                    delete the build folders'
