@@ -12,7 +12,8 @@ export PYTHONDONTWRITEBYTECODE := 1
 # A new or deleted file changes its folder's date, and the lists of tests are made at setup.
 FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli)
 
-.PHONY: all lib library command tests run check conform check-sanitize bench bench-peers bench-lib bench-snapshot install \
+.PHONY: all lib library command tests run check check-report report-ui conform \
+    check-sanitize bench bench-peers bench-lib bench-snapshot install \
     install-preload deb check-deb site docs format clean help bootstrap
 .DEFAULT_GOAL := lib
 
@@ -65,6 +66,17 @@ check:
 	@scripts/bootstrap
 	@$(MAKE) --no-print-directory tests
 	@scripts/run-tests $(BUILD)
+
+# Exports and reports by the programs that read them: pprof, speedscope, promtool, Chromium.  Needs npm.
+check-report:
+	@scripts/bootstrap --report
+	@[ -d lib/report-ui/node_modules ] || (cd lib/report-ui && npm ci --no-audit --no-fund >/dev/null)
+	@$(MAKE) --no-print-directory tests
+	@PF_HEAVY=1 scripts/run-tests $(BUILD) cli-report
+
+# The page of `pfprof report --html`, anew from lib/report-ui.
+report-ui:
+	@scripts/report-ui --build
 
 conform: lib
 	@scripts/bootstrap --conform
@@ -143,6 +155,8 @@ help:
 	@echo 'make conform                  foreign test suites bare and under the library, compared;'
 	@echo '                              ARGS="--quick", "--only redis", "--list" (about 10 minutes)'
 	@echo 'make check-sanitize           the tests of lib/ with AddressSanitizer and UBSan'
+	@echo 'make check-report             exports and reports, judged by the programs that read them'
+	@echo 'make report-ui                make the page of pfprof report --html anew (needs npm)'
 	@echo 'make bench                    what the library costs; ARGS= goes to test/bench/run.py'
 	@echo 'make bench-peers              the same work under the other tools that are installed'
 	@echo 'make bench-lib                what a message recorded through libpf-profiling-1 costs'

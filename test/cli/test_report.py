@@ -1,0 +1,304 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Reports, exports, findings, diff, record: what real readers and real programs say of them.
+# With PF_HEAVY=1 (make check-report) 200 pairs of runs are compared rather than 20.
+import csv
+import glob
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+import pfharness as pf  # noqa: E402
+
+PFPROF = os.environ.get("PF_COMMAND") or os.path.join(pf.ROOT, "build/lib/cli/pfprof")
+UI = os.path.join(pf.ROOT, "lib/report-ui")
+HEAVY = os.environ.get("PF_HEAVY") == "1"
+SYSTEM_PYTHON = "/usr/bin/python3"  # the one that Debian's packages are for
+# Fits every program: what is slow here is slow for another reason.
+HABITS = {
+    "tiny": ("tiny-writes", 100000), "unbuffered": ("tiny-writes", 60000), "flush": ("flush-per-line", 60000),
+    "sync": ("flush-per-line", 300), "lock": ("lock", 8000), "pipe": ("blocked", 400),
+    "eagain": ("errors", 100000), "duplicates": ("duplicates", 100000), "debug": ("not-worth", 60000),
+    "handler": ("signal-handler", 0),
+}
+HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "20000"])
+
+
+def command(*argv, status=0, **options):
+    done = subprocess.run([PFPROF, *map(str, argv)], capture_output=True, timeout=120, **options)
+    if status is not None and done.returncode != status:
+        raise AssertionError(f"pfprof {argv}: {done.returncode} {done.stderr[-500:]!r}")
+    return done
+
+
+class Case(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        pf.need_library()
+        cls.run_ = pf.prepare()
+        cls.folder = cls.run_.folder
+        cls.env = pf.environment(cls.run_)
+
+    def record(self, name, *argv, rate="1", extra=None):
+        path = os.path.join(self.folder, name + ".pfs")
+        with open(os.path.join(self.folder, "err"), "wb") as err:
+            done = subprocess.run(
+                [PFPROF, "run", "--library", pf.LIB, "--rate", rate, "--output", "none", "--save", path,
+                 "--", *map(str, argv)],
+                env={**self.env, **(extra or {})}, stdout=subprocess.DEVNULL, stderr=err, timeout=120,
+            )
+        self.assertEqual(done.returncode, 0, argv)
+        return path
+
+    def report(self, path, **options):
+        return json.loads(command("report", "--json", path, **options).stdout)
+
+
+class Exports(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.path = cls.record(cls(), "callers", pf.build("habits"), "debug", 2000)
+        cls.json = json.loads(command("export", "-f", "json", cls.path).stdout)
+        cls.rows = cls.json["call_sites"] + cls.json["flush_sites"]
+
+    def export(self, form):
+        path = os.path.join(self.folder, "out." + form)
+        command("export", "-f", form, "-o", path, self.path)
+        return path
+
+    def total(self, name):
+        return sum(r[name] for r in self.rows)
+
+    def test_pprof(self):
+        tools = glob.glob("/usr/lib/go-1.*/pkg/tool/linux_*/pprof") + [os.environ.get("PPROF", "")]
+        tool = next((t for t in tools if t and os.path.exists(t)), None)
+        if tool is None:
+            self.skipTest("pprof is not installed (golang-1.19-go)")
+        for kind, wanted in (("calls", self.total("message_count")), ("bytes", self.total("bytes")),
+                             ("time", self.total("estimated_total_duration_ns"))):
+            done = subprocess.run(
+                [tool, "-raw", f"-sample_index={kind}", self.export("pprof")], capture_output=True,
+                text=True, env={**os.environ, "PPROF_TMPDIR": self.folder}, timeout=60)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            lines = done.stdout.splitlines()
+            head = next(l for l in lines if f"{kind}/" in l).split()
+            column = [h.split("/")[0] for h in head].index(kind)
+            start, end = lines.index(next(l for l in lines if f"{kind}/" in l)), lines.index("Locations")
+            got = sum(int(l.split(":")[0].split()[column]) for l in lines[start + 1:end] if ":" in l)
+            self.assertAlmostEqual(got, wanted, delta=2)
+            self.assertIn("habits.c", done.stdout)
+
+    def test_folded(self):
+        with open(self.export("folded"), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        total = sum(int(line.rsplit(" ", 1)[1]) for line in lines)
+        self.assertAlmostEqual(total, self.total("estimated_total_duration_ns"), delta=len(lines) + 1)
+        self.assertTrue(any("main@habits.c" in line and "debug@habits.c" in line for line in lines))
+
+    def test_csv(self):
+        with open(self.export("csv"), newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        self.assertEqual(len(rows), len(self.rows))
+        self.assertEqual(sum(int(r["message_count"]) for r in rows), self.total("message_count"))
+
+    def test_trace(self):
+        with open(self.export("chrome-trace"), encoding="utf-8") as file:
+            events = json.load(file)["traceEvents"]
+        calls = [e for e in events if e["ph"] == "X"]
+        self.assertGreater(len(calls), 50)
+        self.assertEqual(max(e["dur"] for e in calls), self.json["slowest"][0]["duration_ns"] / 1000)
+
+    def test_openmetrics(self):
+        parse = ("import sys\nfrom prometheus_client.openmetrics.parser import "
+                 "text_string_to_metric_families as p\n"
+                 "print(sum(s.value for f in p(sys.stdin.read()) for s in f.samples "
+                 "if s.name == 'pfprof_function_calls_total'))")
+        with open(self.export("openmetrics"), encoding="utf-8") as file:
+            done = subprocess.run([SYSTEM_PYTHON, "-c", parse], stdin=file, capture_output=True, text=True)
+        if "No module named" in done.stderr:
+            self.skipTest("python3-prometheus-client is not installed")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(float(done.stdout), self.total("message_count"))
+
+    def test_prometheus(self):
+        if shutil.which("promtool") is None:
+            self.skipTest("promtool is not installed (prometheus)")
+        with open(self.export("prometheus"), encoding="utf-8") as file:
+            done = subprocess.run(["promtool", "check", "metrics"], stdin=file, capture_output=True, text=True)
+        self.assertEqual((done.returncode, done.stdout + done.stderr), (0, ""))
+
+    def test_schema(self):
+        path = os.path.join(self.folder, "report.json")
+        with open(path, "wb") as file:
+            file.write(command("report", "--json", self.path).stdout)
+        done = subprocess.run(
+            [SYSTEM_PYTHON, "-m", "jsonschema", "-i", path, os.path.join(pf.ROOT, "docs/report.schema.json")],
+            capture_output=True, text=True)
+        if "No module named" in done.stderr:
+            self.skipTest("python3-jsonschema is not installed")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def browser(self, script, *args):
+        if shutil.which("node") is None or not os.path.isdir(os.path.join(UI, "node_modules")):
+            self.skipTest("node, or what lib/report-ui needs of npm, is not installed (make check-report)")
+        if not os.path.exists(os.environ.get("CHROMIUM", "/usr/bin/chromium")):
+            self.skipTest("chromium is not installed (make check-report)")
+        done = subprocess.run(["node", os.path.join(pf.ROOT, "test/report", script), *args],
+                              capture_output=True, text=True, timeout=170)
+        self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr[-500:])
+
+    def test_speedscope(self):
+        self.browser("speedscope.mjs", *(self.export(f) for f in ("speedscope", "folded", "pprof", "chrome-trace")))
+
+    def test_page(self):
+        page, data = (os.path.join(self.folder, "page." + e) for e in ("html", "json"))
+        # Several threads, findings, and long enough for a timeline.
+        path = self.record("page", "sh", "-c", f"{pf.build('habits')} lock 6000; {pf.build('habits')} tiny 50000")
+        command("report", "--html", page, path)
+        with open(data, "wb") as file:
+            file.write(command("report", "--json", path).stdout)
+        self.browser("page.mjs", page, data)
+
+    def test_page_is_whole(self):
+        page = os.path.join(self.folder, "whole.html")
+        command("report", "--html", page, self.path)
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        start = text.index('<script id="data" type="application/json">') + 42
+        data = text[start:text.index("</script>", start)]
+        self.assertEqual(json.loads(data)["metrics"], self.report(self.path)["metrics"])
+        self.assertLess(len(text.encode()) - len(data.encode()), 150 * 1024)
+
+    def test_site(self):
+        text = command("report", "--site", "in debug", self.path).stdout.decode()
+        self.assertIn("habits.c", text)
+        self.assertIn("stack, about", text)
+
+
+class Findings(Case):
+    def kinds(self, name, *argv, **options):
+        return [f["kind"] for f in self.report(self.record(name, *argv, **options))["findings"]]
+
+    def test_habits(self):
+        for name, (kind, count) in HABITS.items():
+            with self.subTest(name):
+                # A sync costs nothing on tmpfs, where everything else is.
+                disk = tempfile.mkdtemp(dir="/var/tmp", prefix="pf-") if name == "sync" else None
+                try:
+                    extra = {"PF_DIR": disk} if disk else None
+                    self.assertIn(kind, self.kinds(name, pf.build("habits"), name, count, extra=extra))
+                finally:
+                    shutil.rmtree(disk or "", ignore_errors=True)
+
+    def test_healthy(self):
+        programs = [[pf.build("habits"), *rest] for rest in HEALTHY]
+        programs += [["seq", "1000000"], ["ls", "-lR", "/usr/lib"], ["find", "/usr/share"],
+                     [SYSTEM_PYTHON, "-c", "for i in range(200000): print(i)"],
+                     ["gawk", "BEGIN{for (i = 0; i < 500000; i++) print i}"],
+                     ["sqlite3", ":memory:", "with recursive a(x) as (select 1 union all select x+1 "
+                      "from a where x<100000) select x from a"]]
+        for program in programs:
+            if shutil.which(program[0]):
+                for rate in ("1", "0.05"):
+                    with self.subTest(program, rate=rate):
+                        self.assertEqual(self.kinds("healthy", *program, rate=rate), [])
+
+    def test_sound(self):
+        for f in self.report(self.record("sound", pf.build("habits"), "tiny", 50000))["findings"]:
+            self.assertTrue(0 < f["saved_low_ns"] <= f["saved_ns"] <= f["saved_high_ns"], f)
+            self.assertIn("habits.c", f["place"])
+
+    def test_cost(self):
+        path = self.record("cost", pf.build("habits"), "debug", 1000)
+        env = {**os.environ, "PROVIDE_PROFILING_COST_PER_GB": "0.5"}
+        self.assertIn("cost", [f["kind"] for f in self.report(path, env=env)["findings"]])
+
+
+class Diff(Case):
+    def steady(self, name, ns=10000):
+        return self.record(name, pf.build("steady"), 400, ns)
+
+    def test_same(self):
+        pairs = 200 if HEAVY else 20
+        alarms = 0
+        for _ in range(pairs):
+            a, b = self.steady("a"), self.steady("b")
+            alarms += command("diff", "--fail-on", "site.cost>+0%,site.cost<-0%", a, b, status=None).returncode
+        self.assertLessEqual(alarms, 0.05 * pairs)
+
+    def test_ten_percent(self):
+        before, after = self.steady("before"), self.steady("after", 11000)
+        gate = ("--fail-on", "site.cost>+5%")
+        result = json.loads(command("diff", "-f", "json", *gate, before, after, status=1).stdout)
+        self.assertEqual([f["place"].split(" in ")[-1] for f in result["failures"]], ["beta"])
+        junit = command("diff", "-f", "junit", *gate, before, after, status=1).stdout
+        suite = xml.etree.ElementTree.fromstring(junit)
+        self.assertEqual(len(suite.findall(".//failure")), int(suite.get("failures")))
+        self.assertIn(b"beta", command("diff", "-f", "markdown", *gate, before, after, status=1).stdout)
+        self.assertEqual(command("diff", "--fail-on", "site.cost>+50%", before, after).returncode, 0)
+
+    def test_rebuild(self):
+        source = os.path.join(pf.SOURCES, "steady.c")
+        with open(source, encoding="utf-8") as file:
+            text = file.read()
+        paths = []
+        for name, moved in (("one", text), ("two", "\n\n\nint unused(int a) { return a * 3; }\n" + text)):
+            path = os.path.join(self.folder, name)
+            with open(path + ".c", "w", encoding="utf-8") as file:
+                file.write(moved)
+            subprocess.run(["cc", "-O0", "-g", "-w", "-fno-builtin", path + ".c", "-o", path], check=True)
+            paths.append(self.record(name, path, 200))
+        lines = json.loads(command("diff", "-f", "json", *paths).stdout)["lines"]
+        self.assertEqual(len(lines), 3)
+        self.assertTrue(all(l["calls"]["before"] == l["calls"]["after"] == 200 for l in lines))
+
+    def test_bad_gate(self):
+        path = self.steady("gate")
+        command("diff", "--fail-on", "site.colour>+1%", path, path, status=2)
+
+
+class Record(Case):
+    def test_timeline(self):
+        report = self.report(self.record("lock", pf.build("habits"), "lock", 4000))
+        timeline = report["timeline"]
+        self.assertGreater(len(timeline["calls"]), 3)
+        self.assertLessEqual(len(timeline["calls"]), 240)
+        self.assertAlmostEqual(sum(timeline["calls"]), report["metrics"]["message_count"], delta=len(timeline["calls"]))
+        self.assertAlmostEqual(
+            sum(map(sum, timeline["octaves"])) / sum(timeline["calls"]), 1, delta=0.05)
+
+    def test_record(self):
+        env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
+        with subprocess.Popen([pf.build("habits"), "lock", "40000"], env=env) as process:
+            path = os.path.join(self.folder, "recorded.pfs")
+            pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
+            command("record", "-s", 1, "-o", path, process.pid, env=self.env)
+            process.kill()
+        timeline = self.report(path)["timeline"]
+        self.assertGreater(sum(timeline["calls"]), 0)
+
+    def test_hostile(self):
+        path = self.record("hostile", pf.build("habits"), "buffered", 10)
+        with open(path, "rb") as file:
+            whole = file.read()
+        for cut in (len(whole) - 1, len(whole) - 100, whole.rindex(b"timeline") + 20):
+            with open(path, "wb") as file:
+                file.write(whole[:cut])
+            self.assertIsNone(self.report(path)["timeline"])
+        at = whole.rindex(b"timeline") + 64
+        with open(path, "wb") as file:
+            file.write(whole[:at] + b"\xff" * (len(whole) - at))
+        self.assertIsNone(self.report(path)["timeline"])
+
+
+if __name__ == "__main__":
+    pf.main()
