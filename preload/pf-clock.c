@@ -32,5 +32,5 @@ void pf_clock_init(void) {
         cost = after - before < cost ? after - before : cost;
         before = after;
     }
-    pf_clock_cost_ns = cost > 0 && cost < 100000 ? cost : 1;
+    pf_clock_cost_ns = cost > 0 && cost < 10000 ? cost : 1;
 }
