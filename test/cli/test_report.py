@@ -233,7 +233,8 @@ class Diff(Case):
         for _ in range(pairs):
             a, b = self.steady("a"), self.steady("b")
             alarms += command("diff", "--fail-on", "site.cost>+0%,site.cost<-0%", a, b, status=None).returncode
-        self.assertLessEqual(alarms, 0.05 * pairs)
+        # At 5 % a pair, four standard deviations: a test that fails once in thousands of good runs.
+        self.assertLessEqual(alarms, 0.05 * pairs + 4 * (0.05 * 0.95 * pairs) ** 0.5)
 
     def test_ten_percent(self):
         before, after = self.steady("before"), self.steady("after", 11000)
