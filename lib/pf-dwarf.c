@@ -70,16 +70,30 @@ static void fill_functions(PfPlace *place, Dwarf_Die *scopes, int count, Dwarf_F
     }
 }
 
+// Clang writes no .debug_aranges, by which libdw finds a unit: then each is asked.
+static Dwarf_Die *find_unit(Dwfl_Module *module, guint64 address, Dwarf_Addr *ret_bias) {
+    Dwarf_Die *unit = dwfl_module_addrdie(module, address, ret_bias);
+    if (unit != NULL) {
+        return unit;
+    }
+    while ((unit = dwfl_module_nextcu(module, unit, ret_bias)) != NULL) {
+        if (dwarf_haspc(unit, address - *ret_bias) > 0) {
+            return unit;
+        }
+    }
+    return NULL;
+}
+
 void pf_dwarf_fill(PfPlace *place, Dwfl_Module *module, guint64 address) {
-    Dwfl_Line *line = dwfl_module_getsrc(module, address);
+    Dwarf_Addr bias;
+    Dwarf_Die *unit = find_unit(module, address, &bias);
+    Dwarf_Line *line = unit != NULL ? dwarf_getsrc_die(unit, address - bias) : NULL;
+    const char *file = line != NULL ? dwarf_linesrc(line, NULL, NULL) : NULL;
     int number = 0;
-    const char *file = line != NULL ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
     if (file != NULL) {
         place->file = g_utf8_make_valid(file, -1);
-        place->line = number > 0 ? (guint)number : 0;
+        place->line = dwarf_lineno(line, &number) == 0 && number > 0 ? (guint)number : 0;
     }
-    Dwarf_Addr bias;
-    Dwarf_Die *unit = dwfl_module_addrdie(module, address, &bias);
     Dwarf_Die *lexical = NULL;
     if (unit == NULL || dwarf_getscopes(unit, address - bias, &lexical) <= 0) {
         return;
