@@ -233,6 +233,8 @@ static bool bytes_to_read(int fd, const char *path, const struct pf_segment *hea
     return true;
 }
 
+#define MOST_TRIES 8u
+
 static bool read_all(pf_reader *self, int fd, const char *path, GError **error) {
     struct pf_segment *header = g_aligned_alloc0(1, sizeof *header, 128);
     size_t got = 0;
@@ -248,11 +250,21 @@ static bool read_all(pf_reader *self, int fd, const char *path, GError **error) 
         self->kernel_bytes_known =
             self->runs && pf_kernel_bytes_of(header->pid, &self->kernel_bytes);
     }
-    if (good && !make_room(self, size)) {
-        good = refuse(error, PF_SEGMENT_ERROR_FAILED, path, g_strerror(errno));
-    }
-    if (good && !read_up_to(fd, (char *)self->base, 0, size, &got)) {
-        good = refuse(error, PF_SEGMENT_ERROR_FAILED, path, g_strerror(errno));
+    // What the process has handed out while we read is linked from what we have: again, with that.
+    for (unsigned tries = 0; good && tries < MOST_TRIES; tries++) {
+        size_t again = 0;
+        if (self->mapping != NULL) {
+            munmap(self->mapping, self->mapped);
+            self->mapping = NULL;
+        }
+        if (!make_room(self, size) || !read_up_to(fd, (char *)self->base, 0, size, &got) ||
+            !read_up_to(fd, (char *)header, 0, sizeof *header, &again)) {
+            good = refuse(error, PF_SEGMENT_ERROR_FAILED, path, g_strerror(errno));
+        } else if (header->used <= size || again < sizeof *header) {
+            break;
+        } else {
+            good = bytes_to_read(fd, path, header, &size, error);
+        }
     }
     // Once more, of what we have now: the file may be another one than a moment ago.
     good = good && pf_segment_check_header(pf_reader_header(self), got, path, error);

@@ -197,7 +197,10 @@ class Reader(unittest.TestCase):
             one = blamed[lines[name], "fputs"]
             self.assertFalse(one["is_estimate"])
             self.assertIsNone(one["wrapper"])
-            self.assertEqual(one["message_count"], 10000)
+            # Calls that came while the segment was made are in their function only.
+            self.assertLessEqual(one["message_count"], 10000)
+            self.assertGreaterEqual(
+                one["message_count"], 10000 - snapshot["metrics"]["lost_count"]["reentry"])
         whole = sum(one["message_count"] for one in snapshot["real_sites"])
         self.assertAlmostEqual(whole, snapshot["metrics"]["message_count"], delta=1)
 
