@@ -10,7 +10,7 @@ MESON   ?= meson
 export PYTHONDONTWRITEBYTECODE := 1
 
 # A new or deleted file changes its folder's date, and the lists of tests are made at setup.
-FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli)
+FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli test/export)
 
 .PHONY: all lib library command tests run check check-report report-ui conform \
     check-sanitize bench bench-peers bench-lib bench-snapshot install \

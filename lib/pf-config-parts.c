@@ -53,6 +53,12 @@ PfExporterConfig *pf_exporter_config_copy(const PfExporterConfig *self) {
     PfExporterConfig *copy = g_memdup2(self, sizeof *self);
     copy->exporters = g_strdupv(self->exporters);
     copy->file_path = g_strdup(self->file_path);
+    copy->agent_listen = g_strdup(self->agent_listen);
+    copy->prometheus_listen = g_strdup(self->prometheus_listen);
+    copy->prometheus_pushgateway = g_strdup(self->prometheus_pushgateway);
+    copy->prometheus_textfile = g_strdup(self->prometheus_textfile);
+    copy->datadog_api = g_strdup(self->datadog_api);
+    copy->file_fsync = g_strdup(self->file_fsync);
     return copy;
 }
 
@@ -66,6 +72,12 @@ void pf_exporter_config_free(PfExporterConfig *self) {
     if (self != NULL) {
         g_strfreev(self->exporters);
         g_free(self->file_path);
+        g_free(self->agent_listen);
+        g_free(self->prometheus_listen);
+        g_free(self->prometheus_pushgateway);
+        g_free(self->prometheus_textfile);
+        g_free(self->datadog_api);
+        g_free(self->file_fsync);
         g_free(self);
     }
 }
@@ -167,6 +179,17 @@ PfExporterConfig *pf_profiling_config_get_exporter(PfProfilingConfig *self) {
         .export_timeout_seconds = (guint)NUMBER(EXPORT_TIMEOUT_SECONDS),
         .max_retries = (guint)NUMBER(MAX_RETRIES),
         .background_processing = (gboolean)NUMBER(BACKGROUND_PROCESSING),
+        .max_sites = (guint)NUMBER(MAX_SITES),
+        .exit_timeout_seconds = (guint)NUMBER(EXIT_TIMEOUT_SECONDS),
+        .agent_listen = TEXT(AGENT_LISTEN),
+        .prometheus_listen = TEXT(PROMETHEUS_LISTEN),
+        .prometheus_pushgateway = TEXT(PROMETHEUS_PUSHGATEWAY),
+        .prometheus_textfile = TEXT(PROMETHEUS_TEXTFILE),
+        .datadog_api = WORD(DATADOG_API),
+        .file_max_mb = (guint)NUMBER(FILE_MAX_MB),
+        .file_max_seconds = (guint)NUMBER(FILE_MAX_SECONDS),
+        .file_max_files = (guint)NUMBER(FILE_MAX_FILES),
+        .file_fsync = WORD(FILE_FSYNC),
     };
     return g_memdup2(&part, sizeof part);
 }

@@ -66,6 +66,17 @@ typedef struct {
  * @export_timeout_seconds: how long an export may take
  * @max_retries: how often a failed export is tried again
  * @background_processing: false: one export, at exit
+ * @max_sites: call sites of a program that are exported by name
+ * @exit_timeout_seconds: how long exports go on when the agent is told to end
+ * @agent_listen: where the agent answers health checks; may be empty
+ * @prometheus_listen: where Prometheus scrapes; may be empty
+ * @prometheus_pushgateway: address of a Pushgateway; may be empty
+ * @prometheus_textfile: a file for node_exporter; may be empty
+ * @datadog_api: `auto`, `dogstatsd`, `v1` or `v2`
+ * @file_max_mb: size at which a new file begins, in MiB; 0: never
+ * @file_max_seconds: age at which a new file begins; 0: never
+ * @file_max_files: how many files are kept
+ * @file_fsync: `never`, `rotate` or `always`
  *
  * The settings of what sends metrics away.
  */
@@ -77,6 +88,17 @@ typedef struct {
     guint export_timeout_seconds;
     guint max_retries;
     gboolean background_processing;
+    guint max_sites;
+    guint exit_timeout_seconds;
+    gchar *agent_listen;
+    gchar *prometheus_listen;
+    gchar *prometheus_pushgateway;
+    gchar *prometheus_textfile;
+    gchar *datadog_api;
+    guint file_max_mb;
+    guint file_max_seconds;
+    guint file_max_files;
+    gchar *file_fsync;
 } PfExporterConfig;
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes the summary, once, when a process ends or its image is replaced.
 #include "pf-clock.h"
+#include "pf-observer.h"
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
@@ -183,6 +184,20 @@ static bool ours_to_finish(void) {
            (pf_process.shut || (uint32_t)pf_sys_getpid() == pf_process.pid);
 }
 
+static void part_with_segment(void) {
+    bool kept = pf_process.config.setting[PF_VAR_KEEP_SEGMENT].number != 0;
+    if (!kept && !pf_observer_wants_segment()) {
+        pf_segment_unlink();
+        return;
+    }
+    if (!kept) {
+        pf_segment_leave();
+    }
+    if (pf_process.segment_path[0] != 0) {
+        pf_observer_last(pf_process.segment_path);
+    }
+}
+
 void pf_finish_with(const char *how, int status) {
     if (!ours_to_finish() || __atomic_exchange_n(&pf_process.finished, true, __ATOMIC_ACQ_REL)) {
         return;
@@ -192,8 +207,8 @@ void pf_finish_with(const char *how, int status) {
     if (segment != NULL) {
         segment->end_monotonic_ns = pf_now();
         __atomic_store_n(&segment->state, PF_STATE_ENDED, __ATOMIC_RELEASE);
-        if (!pf_process.config.setting[PF_VAR_KEEP_SEGMENT].number && !pf_process.shut) {
-            pf_segment_unlink();
+        if (!pf_process.shut) {
+            part_with_segment();
         }
     }
 }
@@ -207,6 +222,7 @@ void pf_unfinish(void) {
     pf_process.finished = false;
     if (pf_process.segment != NULL) {
         forget_end();
+        pf_segment_return();
         pf_process.segment->end_monotonic_ns = 0;
         __atomic_store_n(&pf_process.segment->state, PF_STATE_ACTIVE, __ATOMIC_RELEASE);
     }

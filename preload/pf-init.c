@@ -114,17 +114,6 @@ static void note_stderr(void) {
     }
 }
 
-// A setting that asks for what this version does not have is said once, not silently swallowed.
-static void say_missing(void) {
-    const struct pf_setting *setting = pf_process.config.setting;
-    if (setting[PF_VAR_EXPORTERS].number != 0) {
-        static const char line[] = "pfprof: PROVIDE_PROFILING_EXPORTERS asks for an agent, which "
-                                   "this version does not have; the summary is written as usual\n";
-        complain(line, sizeof line - 1);
-    }
-    pf_observer_check(complain);
-}
-
 // STACKS=auto: the first timed calls of each site, and then one in STACK_EVERY; on: every timed call.
 static void choose_stacks(void) {
     const struct pf_setting *setting = pf_process.config.setting;
@@ -171,7 +160,7 @@ void pf_init(void) {
         pf_mode = PF_MODE_OFF;
         return;
     }
-    say_missing();
+    pf_observer_check(complain);
     pf_unwind_note_main();
     choose_stacks();
     pf_process.why = (uint32_t)pf_process.config.setting[PF_VAR_WHY].number;

@@ -36,7 +36,7 @@
 struct start {
     char *stack; // of the second process
     const char *command;
-    char *argument[5];
+    char *argument[7];
     char *environment[MOST_ENVIRONMENT];
 };
 
@@ -53,24 +53,37 @@ static const char *command(void) {
     return text != NULL && *text != 0 ? text : PF_COMMAND;
 }
 
-void pf_observer_check(void (*complain)(const char *line, unsigned long length)) {
-    struct pf_setting *sampler = &pf_process.config.setting[PF_VAR_SAMPLER];
-    if (sampler->number == 0) {
-        return;
-    }
+// COMMAND=none: whoever set it sees to an observer.
+static bool can_run(void) {
     const char *path = command();
-    if (*path == '/' && pf_sys(SYS_faccessat, AT_FDCWD, (long)path, X_OK, 0, 0, 0) == 0) {
+    return *path == '/' && pf_sys(SYS_faccessat, AT_FDCWD, (long)path, X_OK, 0, 0, 0) == 0;
+}
+
+static void check(enum pf_variable variable, const char *name, const char *instead,
+                  void (*complain)(const char *line, unsigned long length)) {
+    struct pf_setting *setting = &pf_process.config.setting[variable];
+    if (setting->number == 0 || can_run() ||
+        (variable == PF_VAR_EXPORTERS && pf_same(command(), "none"))) {
         return;
     }
     char line[512];
     struct pf_out out = {.text = line, .size = sizeof line};
-    pf_out(&out, "pfprof: PROVIDE_PROFILING_SAMPLER=\"");
-    pf_out(&out, sampler->text != NULL ? sampler->text : "");
+    pf_out(&out, "pfprof: PROVIDE_PROFILING_");
+    pf_out(&out, name);
+    pf_out(&out, "=\"");
+    pf_out(&out, setting->text != NULL ? setting->text : "");
     pf_out(&out, "\" needs the command pfprof, and \"");
-    pf_out(&out, path);
-    pf_out(&out, "\" cannot be run; using \"fixed\"\n");
+    pf_out(&out, command());
+    pf_out(&out, "\" cannot be run; ");
+    pf_out(&out, instead);
+    pf_out(&out, "\n");
     complain(line, out.used);
-    sampler->number = 0;
+    setting->number = 0;
+}
+
+void pf_observer_check(void (*complain)(const char *line, unsigned long length)) {
+    check(PF_VAR_SAMPLER, "SAMPLER", "using \"fixed\"", complain);
+    check(PF_VAR_EXPORTERS, "EXPORTERS", "nothing is exported", complain);
 }
 
 // --- one that runs already
@@ -98,9 +111,9 @@ static bool beside_segment(const char *name, char *path, size_t size) {
 // An observer holds this lock while it runs.  Ours is a shared one, so that targets that look at the same
 // time do not take each other for an observer; closing it lets go.  Our segment is there by now, and an
 // observer that is about to end looks at the folder once more after it has let go of the lock.
-static bool runs_already(void) {
+static bool runs_already(const char *lock) {
     char path[160];
-    if (!beside_segment("/steer.lock", path, sizeof path)) {
+    if (!beside_segment(lock, path, sizeof path)) {
         return false;
     }
     long fd = pf_sys_open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -205,29 +218,23 @@ static bool begins(const char *text, const char *with) {
     return *with == 0;
 }
 
-// The observer is not to be preloaded and measured itself.
-static void fill_environment(struct start *start) {
+// An observer is not to be preloaded and measured itself; an agent needs the settings of exporters.
+static void fill_environment(struct start *start, bool with_settings) {
     extern char **environ;
+    const char *ours = with_settings ? "PROVIDE_PROFILING_ENABLED=" : "PROVIDE_PROFILING_";
     size_t count = 0;
     for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
-        bool ours = begins(*entry, "LD_PRELOAD=") || begins(*entry, "LD_AUDIT=") ||
-                    begins(*entry, "PROVIDE_PROFILING_");
-        if (!ours && count < MOST_ENVIRONMENT - 1) {
+        bool drop =
+            begins(*entry, "LD_PRELOAD=") || begins(*entry, "LD_AUDIT=") || begins(*entry, ours);
+        if (!drop && count < MOST_ENVIRONMENT - 1) {
             start->environment[count++] = *entry;
         }
     }
     start->environment[count] = NULL;
 }
 
-void pf_observer_start(void) {
-    if (pf_process.config.setting[PF_VAR_SAMPLER].number == 0 || pf_process.shut ||
-        pf_process.segment_path[0] == 0 || runs_already()) {
-        return;
-    }
-    char folder[160];
-    if (!beside_segment("", folder, sizeof folder)) {
-        return;
-    }
+// `argument`: what stands behind the command, up to five words.
+static void start_command(const char *const *argument, bool with_settings) {
     size_t size = (sizeof(struct start) + 2 * STACK + 4095) & ~(size_t)4095;
     char *memory = pf_sys_map(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
     if (memory == NULL) {
@@ -238,12 +245,11 @@ void pf_observer_start(void) {
     start->command = command();
     start->stack = end - STACK;
     start->argument[0] = (char *)start->command;
-    start->argument[1] = "steer";
-    start->argument[2] = "--folder";
-    start->argument[3] = folder;
-    fill_environment(start);
+    for (unsigned i = 0; i < 5 && argument[i] != NULL; i++) {
+        start->argument[i + 1] = (char *)argument[i];
+    }
+    fill_environment(start, with_settings);
     uint64_t mask;
-    uint64_t begun = pf_now();
     block(UINT64_MAX, &mask);
     long pid = run(leave, end, 0, start);
     if (pid > 0) {
@@ -252,5 +258,34 @@ void pf_observer_start(void) {
     }
     block(mask, NULL);
     pf_sys_unmap(memory, size);
+}
+
+static bool is_set(enum pf_variable variable) {
+    return pf_process.config.setting[variable].number != 0;
+}
+
+void pf_observer_start(void) {
+    char folder[160];
+    bool steer = is_set(PF_VAR_SAMPLER);
+    bool agent = is_set(PF_VAR_EXPORTERS) && is_set(PF_VAR_BACKGROUND_PROCESSING) && can_run();
+    if ((!steer && !agent) || pf_process.shut || pf_process.segment_path[0] == 0 ||
+        !beside_segment("", folder, sizeof folder)) {
+        return;
+    }
+    uint64_t begun = pf_now();
+    if (steer && !runs_already("/steer.lock")) {
+        start_command((const char *[]){"steer", "--folder", folder, NULL}, false);
+    }
+    if (agent && !runs_already("/agent.lock")) {
+        start_command((const char *[]){"agent", "--folder", folder, "--by-library", NULL}, true);
+    }
     pf_process.segment->setup_ns += pf_since(begun, pf_now());
+}
+
+bool pf_observer_wants_segment(void) { return is_set(PF_VAR_EXPORTERS); }
+
+void pf_observer_last(const char *segment) {
+    if (is_set(PF_VAR_EXPORTERS) && !is_set(PF_VAR_BACKGROUND_PROCESSING) && can_run()) {
+        start_command((const char *[]){"agent", "--once", "--by-library", segment, NULL}, true);
+    }
 }

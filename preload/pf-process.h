@@ -77,6 +77,8 @@ void pf_segment_make(void);
 // Memory from the segment, zeroed, in whole units of PF_UNIT; NULL when MAX_MEMORY_MB is used up.
 void *pf_segment_take(uint64_t size, uint64_t alignment);
 void pf_segment_unlink(void);
+void pf_segment_leave(void);  // to an agent, which removes it
+void pf_segment_return(void); // the process did not end after all
 
 static inline void *pf_at(struct pf_segment *segment, uint64_t units) {
     return units ? (char *)segment + units * PF_UNIT : NULL;

@@ -218,19 +218,50 @@ static bool is_the_segment(long fd) {
 
 // Somebody else's file, that has the name by now, stays.  With no descriptor left to look with, the
 // name has to do.
-void pf_segment_unlink(void) {
+static bool name_is_ours(void) {
     if (pf_process.segment_path[0] == 0) {
-        return;
+        return false;
     }
     long fd = pf_sys_open(pf_process.segment_path, O_PATH | O_NOFOLLOW, 0);
-    if (fd >= 0 ? is_the_segment(fd) : fd == -EMFILE || fd == -ENFILE) {
-        pf_sys(SYS_unlinkat, AT_FDCWD, (long)pf_process.segment_path, 0, 0, 0, 0);
-    }
+    bool is_ours = fd >= 0 ? is_the_segment(fd) : fd == -EMFILE || fd == -ENFILE;
     if (fd >= 0) {
         pf_sys_close((int)fd);
     }
+    return is_ours;
+}
+
+void pf_segment_unlink(void) {
+    if (name_is_ours()) {
+        pf_sys(SYS_unlinkat, AT_FDCWD, (long)pf_process.segment_path, 0, 0, 0, 0);
+    }
     pf_process.segment_path[0] = 0;
 }
+
+// The other name: by it an agent knows that the process has ended, and that the file is its to remove.
+static void rename_to(const char *ending) {
+    char before[sizeof pf_process.segment_path];
+    size_t length = pf_length(pf_process.segment_path);
+    size_t start = length - pf_length(ending);
+    if (!name_is_ours() || pf_same(pf_process.segment_path + start, ending)) {
+        return;
+    }
+    for (size_t i = 0; i <= length; i++) {
+        before[i] = pf_process.segment_path[i];
+    }
+    for (size_t i = start; i < length; i++) {
+        pf_process.segment_path[i] = ending[i - start];
+    }
+    if (pf_sys(SYS_renameat, AT_FDCWD, (long)before, AT_FDCWD, (long)pf_process.segment_path, 0,
+               0) != 0) {
+        for (size_t i = start; i < length; i++) {
+            pf_process.segment_path[i] = before[i];
+        }
+    }
+}
+
+void pf_segment_leave(void) { rename_to(".ended"); }
+
+void pf_segment_return(void) { rename_to(".pfseg"); }
 
 static struct pf_segment *map_file(uint64_t size) {
     if (!fits_file_limit(size)) {

@@ -9,16 +9,12 @@
 
 extern const cli_command command_run, command_show, command_list, command_ctl, command_config,
     command_diff, command_doctor, command_salvage, command_completion, command_top, command_export,
-    command_record, command_report;
+    command_record, command_report, command_agent;
 
 const cli_command *const cli_commands[] = {
-    &command_run,        &command_show,
-    &command_list,       &command_top,
-    &command_ctl,        &command_config,
-    &command_doctor,     &command_salvage,
-    &command_completion, &command_record,
-    &command_report,     &command_diff,
-    &command_export,     NULL,
+    &command_run,    &command_show,   &command_list,    &command_top,        &command_ctl,
+    &command_config, &command_doctor, &command_salvage, &command_completion, &command_record,
+    &command_report, &command_diff,   &command_export,  &command_agent,      NULL,
 };
 
 const cli_command *cli_find_command(const gchar *name) {

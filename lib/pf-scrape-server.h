@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small HTTP server of a few pages: for scrapes and health checks.  Internal.
+#pragma once
+#include <glib.h>
+
+typedef struct {
+    guint status;
+    const gchar *content_type;
+    GString *body;
+} pf_page;
+
+// Called in the server's thread; `accept` is NULL where there was no such header.  FALSE: no such page.
+typedef gboolean (*pf_page_maker)(gpointer user, const gchar *path, const gchar *accept,
+                                  pf_page *ret_page);
+
+typedef struct pf_scrape_server pf_scrape_server;
+
+// `address`: HOST:PORT, port 0 for any.
+pf_scrape_server *pf_scrape_server_new(const gchar *address, pf_page_maker maker, gpointer user,
+                                       GError **error);
+guint pf_scrape_server_port(pf_scrape_server *self);
+void pf_scrape_server_free(pf_scrape_server *self);

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+# The agent: nothing is lost of short or killed processes, targets never wait, who starts it and when it ends.
+import glob
+import json
+import os
+import signal
+import subprocess
+import unittest
+import urllib.error
+
+from exportkit import Lab, SYSTEM_PYTHON, clikit, free_port, get, pf, wait_until
+
+KEY = "0123456789abcdef"
+
+
+class Agent(Lab):
+    def setUp(self):
+        super().setUp()
+        self.out = self.path("out.jsonl")
+
+    def last(self, metric, **labels):
+        """The newest value of a series in the exported file."""
+        value = None
+        if os.path.exists(self.out):
+            with open(self.out, encoding="utf-8") as file:
+                for line in file:
+                    row = json.loads(line)
+                    if row["metric"] == "pfprof." + metric and all(
+                            row.get(k) == v for k, v in labels.items()):
+                        value = row.get("value", row.get("count"))
+        return value
+
+    def test_short_processes_are_counted_exactly(self):
+        agent = self.agent("file", FILE_PATH=self.out)
+        for _ in range(60):
+            self.leave(["/bin/sh", "-c", "echo one; echo two"])
+        wait_until(lambda: not self.ended())
+        self.assertEqual(self.stop(agent), "")
+        self.assertEqual(self.last("messages", program="sh", function="write"), 120)
+        self.assertEqual(self.last("ended.processes", program="sh"), 60)
+        self.assertEqual(self.last("processes", program="sh"), 0)
+
+    def test_a_process_that_goes_on(self):
+        ticking = [SYSTEM_PYTHON, "-c", "import os, time\nfor i in range(300):\n os.write(1, b'x')\n"
+                   " time.sleep(0.01)"]
+        child = self.world.profiled(ticking, EXPORTERS="file", COMMAND="none")
+        self.children.append(child)
+        agent = self.agent("file", FILE_PATH=self.out)
+        seen = set()
+
+        def values():
+            seen.add(self.last("messages", function="write"))
+            return len(seen - {None}) >= 3
+
+        wait_until(values)
+        child.communicate()
+        wait_until(lambda: self.last("messages", function="write") == 300)
+        self.assertEqual(self.stop(agent), "")
+
+    def test_a_killed_process(self):
+        code = ("import os, signal\nfor i in range(77): os.write(1, b'x')\n"
+                "os.kill(os.getpid(), signal.SIGKILL)")
+        agent = self.agent("file", FILE_PATH=self.out)
+        self.leave([SYSTEM_PYTHON, "-c", code])
+        wait_until(lambda: self.last("ended.processes", how="killed") == 1)
+        self.assertEqual(self.last("messages", function="write"), 77)
+        self.stop(agent)
+        # It stays for salvage, and is not exported twice.
+        left = glob.glob(self.world.folder + "/*.pfseg")
+        self.assertEqual(len(left), 1)
+        os.unlink(self.out)
+        self.assertEqual(self.once("file", FILE_PATH=self.out).status, 0)
+        self.assertIsNone(self.last("messages", function="write"))
+        self.assertIn("77", self.world.cli("salvage").out)
+
+    def test_exec_and_a_failed_exec(self):
+        code = ("import os\nos.write(1, b'a')\n"
+                "try: os.execv('/nonexistent', ['x'])\nexcept OSError: pass\n"
+                "os.write(1, b'b')\nos.execv('/bin/sh', ['sh', '-c', 'echo c'])")
+        self.leave([SYSTEM_PYTHON, "-c", code])
+        done = self.once("file", FILE_PATH=self.out)
+        self.assertEqual((done.status, done.err), (0, ""))
+        names = {os.path.basename(os.path.realpath(SYSTEM_PYTHON)), "python3"}
+        self.assertEqual(max(self.last("messages", program=n, function="write") or 0
+                             for n in names), 2)
+        self.assertEqual(self.last("messages", program="sh", function="write"), 1)
+
+    def test_a_kept_segment_stays(self):
+        self.leave(["/bin/sh", "-c", "echo one"], KEEP_SEGMENT="true")
+        self.assertEqual(self.once("file", FILE_PATH=self.out).status, 0)
+        self.assertEqual(self.last("messages", program="sh"), 1)
+        self.assertEqual(len(glob.glob(self.world.folder + "/*.pfseg")), 1)
+
+    def test_a_reset_loses_nothing(self):
+        code = "import os, sys, time\nfor i in range(500):\n os.write(1, b'x')\n time.sleep(0.01)"
+        child = self.world.profiled([SYSTEM_PYTHON, "-c", code], EXPORTERS="file", COMMAND="none")
+        self.children.append(child)
+        agent = self.agent("file", FILE_PATH=self.out)
+        before = wait_until(lambda: self.last("messages", function="write"))
+        done = self.world.cli("ctl", str(child.pid), "reset")
+        if done.status:
+            self.skipTest("ctl: " + done.err.strip())
+        child.communicate()
+        wait_until(lambda: not self.ended())
+        self.stop(agent)
+        total = self.last("messages", function="write")
+        # What came between the last look and the reset is gone (a second's worth at most); no more.
+        self.assertTrue(before <= total <= 500 and total >= 500 - 220, (before, total))
+
+    def test_the_library_starts_it(self):
+        settings = {"EXPORTERS": "file", "FILE_PATH": self.out, "FLUSH_INTERVAL_SECONDS": "1",
+                    "COMMAND": clikit.PFPROF}
+        code = "import os, time\nfor i in range(200):\n os.write(1, b'x')\n time.sleep(0.01)"
+        first = self.world.profiled([SYSTEM_PYTHON, "-c", code], **settings)
+        second = self.world.profiled([SYSTEM_PYTHON, "-c", code], **settings)
+        first.communicate()
+        second.communicate()
+        self.assertEqual((first.returncode, second.returncode), (0, 0))
+        wait_until(lambda: not self.ended())
+        agents = self.agents()
+        self.assertEqual(len(agents), 1)
+        with open(f"/proc/{agents[0]}/stat", encoding="utf-8") as file:
+            parent = int(file.read().rsplit(")", 1)[1].split()[1])
+        self.assertNotIn(parent, (first.pid, second.pid, os.getpid()))
+        with open(f"/proc/{agents[0]}/environ", "rb") as file:
+            environment = file.read()
+        self.assertNotIn(b"LD_PRELOAD=", environment)
+        wait_until(lambda: self.last("messages", function="write") == 400)
+        os.kill(agents[0], signal.SIGTERM)
+        wait_until(lambda: not self.agents())
+
+    def agents(self):
+        """Agents of this test's folder."""
+        found = []
+        for path in glob.glob("/proc/[0-9]*/cmdline"):
+            try:
+                with open(path, "rb") as file:
+                    words = file.read().split(b"\0")
+            except OSError:
+                continue
+            if b"agent" in words and self.world.folder.encode() in b" ".join(words):
+                found.append(int(path.split("/")[2]))
+        return found
+
+    def test_without_background_processing(self):
+        code = "import os\nfor i in range(50): os.write(1, b'x')"
+        child = self.world.profiled(
+            [SYSTEM_PYTHON, "-c", code], EXPORTERS="file", FILE_PATH=self.out,
+            BACKGROUND_PROCESSING="false", COMMAND=clikit.PFPROF)
+        child.communicate()
+        wait_until(lambda: self.last("messages", function="write") == 50)
+        wait_until(lambda: not self.ended() and not self.agents())
+
+    def test_a_missing_command_is_said(self):
+        child = self.world.profiled(["/bin/sh", "-c", "echo one"], EXPORTERS="file",
+                                    COMMAND="/nonexistent/pfprof")
+        _, err = child.communicate()
+        self.assertIn(b'PROVIDE_PROFILING_EXPORTERS="file" needs the command pfprof', err)
+        self.assertEqual(os.listdir(self.world.folder), [])
+
+    def test_one_agent_for_a_user(self):
+        self.leave(["/bin/sh", "-c", "echo one"])
+        agent = self.agent("file", FILE_PATH=self.out)
+        wait_until(lambda: self.last("messages", program="sh"))
+        done = self.world.cli("agent", "--folder", self.world.folder,
+                              extra=self.named({"EXPORTERS": "file", "FILE_PATH": self.out}))
+        self.assertEqual(done.status, 2)
+        self.assertIn("an agent runs already", done.err)
+        self.stop(agent)
+
+    def test_it_ends_when_idle(self):
+        self.leave(["/bin/sh", "-c", "echo one"])
+        agent = self.agent("file", "--idle", "1", FILE_PATH=self.out)
+        self.assertEqual(agent.wait(30), 0)
+        self.assertEqual(self.last("messages", program="sh"), 1)
+
+    def test_health(self):
+        port = free_port()
+        self.leave(["/bin/sh", "-c", "echo one"])
+        self.agent("file", FILE_PATH=self.out, AGENT_LISTEN=f"127.0.0.1:{port}")
+
+        def health():
+            try:
+                page = json.loads(get(f"http://127.0.0.1:{port}/healthz"))
+                return page if page["exporters"]["file"]["exported"] > 0 else None
+            except (urllib.error.URLError, OSError):
+                return None
+
+        page = wait_until(health)
+        self.assertTrue(page["healthy"])
+        self.assertEqual(page["exporters"]["file"]["dropped"], 0)
+
+    def test_hostile_segments(self):
+        """Rubbish in the folder is counted, and the rest is exported."""
+        self.leave(["/bin/sh", "-c", "echo one"])
+        good = self.ended()[0]
+        with open(good, "rb") as file:
+            data = bytearray(file.read(65536))
+        for index, change in enumerate((b"", b"x" * 10, data[:700], b"\xff" * 65536)):
+            with open(os.path.join(self.world.folder, f"99{index}-1.ended"), "wb") as file:
+                file.write(change)
+        os.symlink("/etc/passwd", os.path.join(self.world.folder, "998-1.ended"))
+        os.mkfifo(os.path.join(self.world.folder, "997-1.ended"))
+        done = self.once("file", FILE_PATH=self.out)
+        self.assertEqual((done.status, done.err), (0, ""))
+        self.assertEqual(self.last("messages", program="sh"), 1)
+        self.assertEqual(self.last("unreadable.segments"), 6)
+        self.assertEqual(self.ended(), [])
+        self.assertTrue(os.path.exists("/etc/passwd"))
+
+    def test_secrets_stay_out_of_segments_and_targets(self):
+        child = self.world.profiled(
+            ["/bin/sh", "-c", "echo one"], EXPORTERS="datadog", COMMAND="none")
+        child.communicate()
+        with open(self.ended()[0], "rb") as file:
+            self.assertNotIn(KEY.encode(), file.read(1 << 20))
+        # A target that has the key in its environment: not copied into what we write.
+        run = dict(self.world.environment(self.named({"EXPORTERS": "datadog", "ENABLED": "true",
+                   "OUTPUT": "none", "COMMAND": "none", "DD_API_KEY": KEY})),
+                   LD_PRELOAD=pf.LIB)
+        subprocess.run(["/bin/sh", "-c", "echo one"], env=run, check=True, capture_output=True)
+        for path in self.ended():
+            with open(path, "rb") as file:
+                self.assertNotIn(KEY.encode(), file.read(1 << 20))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

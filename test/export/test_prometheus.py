@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+# The Prometheus exporter, judged by promtool, the strict OpenMetrics parser, a real Prometheus, a real
+# Pushgateway and node_exporter.
+import json
+import os
+import subprocess
+import time
+import unittest
+import urllib.error
+
+from exportkit import Lab, SYSTEM_PYTHON, free_port, get, need, query, target, wait_until
+
+PRINTS = [SYSTEM_PYTHON, "-c",
+          "import os\nfor i in range(3000): os.write(1, b'x' * (i % 50 + 1))\n"
+          "for i in range(40):\n try: os.write(99, b'y')\n except OSError: pass"]
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+PROTOBUF = ("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
+            "encoding=delimited")
+STRICT = """
+import sys
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+families = list(parse(sys.stdin.read()))
+exemplars = sum(1 for f in families for s in f.samples if s.exemplar)
+print(len(families), exemplars)
+"""
+
+
+class Prometheus(Lab):
+    def scraped(self, **settings):
+        """An agent with a page to scrape; its address, once there is something on it."""
+        port = free_port()
+        self.agent("prometheus", PROMETHEUS_LISTEN=f"127.0.0.1:{port}", **settings)
+        url = f"http://127.0.0.1:{port}"
+
+        def there():
+            try:
+                return b"pfprof_messages_total" in get(url + "/metrics")
+            except (urllib.error.URLError, OSError):
+                return False
+
+        wait_until(there)
+        return url
+
+    def prometheus(self, target, *features):
+        need("prometheus")
+        port = free_port()
+        with open(self.path("prometheus.yml"), "w", encoding="utf-8") as file:
+            file.write("global: {scrape_interval: 1s}\nscrape_configs:\n"
+                       f"- job_name: pfprof\n  static_configs: [{{targets: ['{target}']}}]\n")
+        self.spawn("prometheus", "--config.file=" + self.path("prometheus.yml"),
+                   "--storage.tsdb.path=" + self.path("tsdb"),
+                   f"--web.listen-address=127.0.0.1:{port}", "--log.level=warn", *features)
+
+        def up():
+            try:
+                return query(port, "up{job='pfprof'} == 1")
+            except (urllib.error.URLError, OSError):
+                return False
+
+        wait_until(up, 60)
+        return port
+
+    def test_text_passes_promtool(self):
+        need("promtool")
+        self.leave(PRINTS)
+        text = get(self.scraped() + "/metrics")
+        done = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
+        self.assertEqual((done.returncode, done.stderr.decode(), done.stdout), (0, "", b""))
+        for line in (b"# TYPE pfprof_output_bytes_total counter",
+                     b"# TYPE pfprof_call_duration_seconds histogram"):
+            self.assertIn(line, text)
+        self.assertNotIn(b"# {", text, "exemplars are OpenMetrics' alone")
+
+    def test_openmetrics_passes_the_strict_parser(self):
+        self.leave(PRINTS)
+        text = get(self.scraped() + "/metrics", {"Accept": OPENMETRICS})
+        done = subprocess.run([SYSTEM_PYTHON, "-c", STRICT], input=text, capture_output=True)
+        if b"ModuleNotFoundError" in done.stderr:
+            self.skipTest("python3-prometheus-client is not installed")
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        families, exemplars = map(int, done.stdout.split())
+        self.assertGreater(families, 8)
+        self.assertGreater(exemplars, 0)
+
+    def test_other_pages_and_methods(self):
+        self.leave(PRINTS)
+        url = self.scraped()
+        for path, status in (("/nothing", 404), ("/healthz", 200)):
+            try:
+                get(url + path)
+                said = 200
+            except urllib.error.HTTPError as error:
+                said = error.code
+            self.assertEqual(said, status, path)
+        self.assertEqual(get(url + "/metrics", {"Accept-Encoding": "gzip"})[:2], b"\x1f\x8b")
+
+    def values(self, snapshot):
+        return {f["name"]: f for f in snapshot["functions"]}
+
+    def test_a_real_prometheus_agrees_with_our_snapshot(self):
+        self.leave(PRINTS)
+        wanted = self.values(self.snapshot(self.ended()[0]))["write"]
+        url = self.scraped()
+        port = self.prometheus(url[7:], "--enable-feature=native-histograms,exemplar-storage")
+        which = "{function='write'}"
+
+        def value(expression):
+            result = wait_until(lambda: query(port, expression), 60)
+            return float(result[0]["value"][1])
+
+        self.assertEqual(value("pfprof_messages_total" + which), wanted["message_count"])
+        self.assertEqual(value("pfprof_output_bytes_total" + which), wanted["bytes"])
+        self.assertEqual(value("pfprof_errors_total{error='EBADF'}"), 40)
+        for share, name in ((0.5, "p50_ns"), (0.9, "p90_ns"), (0.99, "p99_ns")):
+            told = value(f"histogram_quantile({share}, pfprof_call_duration_seconds{which})") * 1e9
+            self.assertLess(abs(told / wanted[name] - 1), 0.044, (share, told, wanted[name]))
+        count = value(f"histogram_count(pfprof_call_duration_seconds{which})")
+        self.assertEqual(count, wanted["message_count"])
+        total = value(f"histogram_sum(pfprof_call_duration_seconds{which})") * 1e9
+        self.assertLess(abs(total / wanted["total_duration_ns"] - 1), 1e-6)
+
+    def test_rates_and_classic_histograms(self):
+        ticking = [SYSTEM_PYTHON, "-c", "import os, time\nwhile True:\n os.write(1, b'tick\\n')\n"
+                   " time.sleep(0.01)"]
+        child = self.world.profiled(ticking, EXPORTERS="file", COMMAND="none", SAMPLE_RATE=1)
+        self.children.append(child)
+        port = self.prometheus(self.scraped()[7:])  # it asks for OpenMetrics then
+        rate = "rate(pfprof_messages_total{function='write'}[6s])"
+        time.sleep(7)
+        result = wait_until(lambda: query(port, rate), 60)
+        seen = float(result[0]["value"][1])
+        path = next(os.path.join(self.world.folder, n) for n in os.listdir(self.world.folder)
+                    if n.endswith(".pfseg"))
+        own = self.snapshot(path)
+        ours = self.values(own)["write"]["message_count"] / own["metrics"]["uptime_seconds"]
+        self.assertLess(abs(seen / ours - 1), 0.35, (seen, ours))  # of a few scrapes on a busy machine
+        quantile = ("histogram_quantile(0.5, sum by (le) "
+                    "(pfprof_call_duration_seconds_bucket{function='write'}))")
+        told = float(query(port, quantile)[0]["value"][1]) * 1e9
+        wanted = self.values(own)["write"]["p50_ns"]
+        self.assertTrue(wanted / 1.5 <= told <= wanted * 1.5, (told, wanted))
+
+    def test_exemplars_arrive(self):
+        self.leave(PRINTS)
+        port = self.prometheus(self.scraped()[7:], "--enable-feature=exemplar-storage")
+        now = time.time()
+        url = (f"http://127.0.0.1:{port}/api/v1/query_exemplars?query=pfprof_call_duration_seconds"
+               f"_bucket&start={now - 600}&end={now + 600}")
+        data = wait_until(lambda: json.loads(get(url))["data"], 60)
+        self.assertIn("pid", data[0]["exemplars"][0]["labels"])
+
+    def test_pushgateway(self):
+        need("prometheus-pushgateway")
+        port = free_port()
+        self.spawn("prometheus-pushgateway", f"--web.listen-address=127.0.0.1:{port}")
+        url = f"http://127.0.0.1:{port}"
+
+        def ready():
+            try:
+                return get(url + "/-/ready")
+            except (urllib.error.URLError, OSError):
+                return False
+
+        wait_until(ready)
+        self.leave(PRINTS)
+        done = self.once("prometheus", PROMETHEUS_PUSHGATEWAY=url)
+        self.assertEqual((done.status, done.err), (0, ""))
+        lines = [line for line in get(url + "/metrics").decode().splitlines()
+                 if line.startswith("pfprof_messages_total{") and 'function="write"' in line]
+        self.assertEqual([line.split()[-1] for line in lines], ["3040"])
+        self.assertIn('job="pfprof"', lines[0])
+
+    def test_textfile_for_node_exporter(self):
+        need("prometheus-node-exporter")
+        os.mkdir(self.path("textfile"))
+        self.leave(PRINTS)
+        done = self.once("prometheus", PROMETHEUS_TEXTFILE=self.path("textfile", "pfprof.prom"))
+        self.assertEqual((done.status, done.err), (0, ""))
+        self.assertEqual(os.listdir(self.path("textfile")), ["pfprof.prom"])
+        port = free_port()
+        self.spawn("prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}",
+                   "--collector.disable-defaults", "--collector.textfile",
+                   "--collector.textfile.directory=" + self.path("textfile"))
+
+        def page():
+            try:
+                return get(f"http://127.0.0.1:{port}/metrics").decode()
+            except (urllib.error.URLError, OSError):
+                return ""
+
+        text = wait_until(page)
+        self.assertIn("node_textfile_scrape_error 0", text)
+        self.assertRegex(text, r'pfprof_messages_total\{[^}]*function="write"[^}]*\} 3040')
+
+    def test_call_sites_are_capped(self):
+        program = "import os\n" + "\n".join(f"os.write(1, b'{i}')" for i in range(3))
+        self.leave([SYSTEM_PYTHON, "-c", program])
+        self.leave([target("sites")])
+        for most in (0, 5):
+            out = self.path(f"{most}.prom")
+            for path in self.ended():
+                os.link(path, path + ".kept")
+            done = self.once("prometheus", PROMETHEUS_TEXTFILE=out, MAX_SITES=most)
+            self.assertEqual((done.status, done.err), (0, ""))
+            with open(out, encoding="utf-8") as file:
+                lines = [x for x in file if x.startswith("pfprof_call_site_messages_total{")]
+            named = [x for x in lines if 'site="other"' not in x]
+            for program in {x.split('program="')[1].split('"')[0] for x in lines}:
+                self.assertLessEqual(sum(f'program="{program}"' in x for x in named), most)
+            for path in list(os.listdir(self.world.folder)):
+                if path.endswith(".kept"):
+                    full = os.path.join(self.world.folder, path)
+                    os.rename(full, full[:-5])
+
+    def test_a_password_in_the_address_is_refused(self):
+        done = self.once("prometheus", PROMETHEUS_PUSHGATEWAY="http://me:geheim@127.0.0.1:1")
+        self.assertEqual(done.status, 2)
+        self.assertIn("netrc", done.err)
+        self.assertNotIn("geheim", done.err)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
