@@ -872,6 +872,13 @@ class BadValues(pf.Case):
         "CAPTURE_TEXT": ["text"],
         "WHY": ["slow", "flush;lock"],
         "OVERHEAD_BUDGET": ["lots", "-1", "2"],
+        "FILE_MAX_FILES": ["many"],
+        "FILE_MAX_SECONDS": ["long"],
+        "FILE_MAX_MB": ["big"],
+        "FILE_FSYNC": ["sometimes"],
+        "MAX_SITES": ["all"],
+        "EXIT_TIMEOUT_SECONDS": ["never"],
+        "DATADOG_API": ["v7"],
         "STACK_DEPTH": ["0", "65", "deep"],
         "STACK_EVERY": ["1", "often"],
     }
@@ -920,7 +927,9 @@ class BadValues(pf.Case):
         defaults = pf.table_variables()
         if defaults is None:
             self.skipTest("preload/pf-env.def is not here")
-        free_text = {"OUTPUT", "CONFIG", "RULES", "FILE_PATH", "SEGMENT_DIR", "COMMAND"}
+        free_text = {"OUTPUT", "CONFIG", "RULES", "FILE_PATH", "SEGMENT_DIR", "COMMAND",
+                     "PROMETHEUS_PUSHGATEWAY", "PROMETHEUS_LISTEN", "PROMETHEUS_TEXTFILE",
+                     "AGENT_LISTEN"}
         self.assertEqual(set(defaults) - free_text - set(self.BAD) - {"KEEP_SEGMENT"}, set())
 
     def test_good_values_say_nothing(self):
