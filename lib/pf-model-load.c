@@ -87,7 +87,7 @@ static uint32_t find_site(loader *self, uint64_t key, const struct pf_detail *de
         pf_site site = {.address = key & PF_KEY_SITE_MASK,
                         .module = PF_NO_INDEX,
                         .process = self->model->processes->len - 1,
-                        .call = (uint8_t)(key >> PF_KEY_CALL_SHIFT)};
+                        .call = (uint8_t)pf_key_call(key)};
         *index = self->model->sites->len;
         g_array_append_val(self->model->sites, site);
     }
@@ -139,7 +139,7 @@ static bool goes_through_a_file(unsigned call) {
 
 static uint32_t find_stream(loader *self, uint64_t key) {
     unsigned id = (unsigned)(key >> PF_KEY_STREAM_SHIFT);
-    if (id == PF_STREAM_NONE && goes_through_a_file((unsigned)(key >> PF_KEY_CALL_SHIFT) & 0xff)) {
+    if (id == PF_STREAM_NONE && goes_through_a_file(pf_key_call(key))) {
         id = PF_STREAM_IN_MEMORY;
     }
     uint32_t *index = &self->process->stream_of[id];
@@ -154,7 +154,7 @@ static uint32_t find_stream(loader *self, uint64_t key) {
 // --- entries
 
 static void load_entry(loader *self, const struct pf_entry *entry, uint32_t thread) {
-    unsigned call = (unsigned)(entry->key >> PF_KEY_CALL_SHIFT) & 0xff;
+    unsigned call = pf_key_call(entry->key);
     if (entry->key == 0 || call >= PF_CALL_COUNT) {
         return;
     }
@@ -265,7 +265,7 @@ static void load_slowest(loader *self, const struct pf_slot *slot, uint32_t inde
 
 bool pf_model_read_event(const pf_model_process *process, const struct pf_event *from,
                          uint32_t thread, pf_model_event *ret_event) {
-    unsigned call = (unsigned)(from->key >> PF_KEY_CALL_SHIFT) & 0xff;
+    unsigned call = pf_key_call(from->key);
     if (from->key == 0 || call >= PF_CALL_COUNT || from->duration_ns > MOST) {
         return false; // none, or being written
     }

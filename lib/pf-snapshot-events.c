@@ -4,7 +4,7 @@
 #include "pf-snapshot-private.h"
 
 static const gchar *function_of(uint64_t key) {
-    unsigned call = (unsigned)(key >> PF_KEY_CALL_SHIFT) & 0xff;
+    unsigned call = pf_key_call(key);
     return call < PF_CALL_COUNT ? pf_calls[call].name : "";
 }
 

@@ -18,6 +18,4 @@ gboolean pf_strata_read(pf_strata *self, pf_reader *reader, PfSamplingContext *c
 guint64 pf_strata_get_calls(const pf_strata *self);
 
 // The call of a stratum's id, as the control block wants it.
-static inline guint pf_strata_call_of(guint64 id) {
-    return (guint)(id >> PF_KEY_CALL_SHIFT) & 0xff;
-}
+static inline guint pf_strata_call_of(guint64 id) { return pf_key_call(id); }

@@ -202,7 +202,7 @@ static GPtrArray *stream_rows(pf_sums *sums) {
 }
 
 static const gchar *function_of(uint64_t key) {
-    unsigned call = (unsigned)(key >> PF_KEY_CALL_SHIFT) & 0xff;
+    unsigned call = pf_key_call(key);
     return key != 0 && call < PF_CALL_COUNT ? pf_calls[call].name : NULL;
 }
 

@@ -1,22 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finds the callers behind a wrapper.
 #include "pf-callers.h"
-#include "pf-print.h"
+#include "pf-module-table.h"
 #include "pf-process.h"
 #include <string.h>
 
 #define DEEPEST 6u
 
-static bool in_logger(struct pf_segment *segment, uint64_t address) {
+static bool in_logger(uint64_t address) {
     static const char *const names[] = {
         "/libc.so.",     "/libc-2",       "/libstdc++.so", "/libglib-2.0.so", "/libgobject-2.0.so",
         "/libspdlog.so", "/liblog4c",     "/liblog4cplus", "/libglog.so",     "/libsystemd.so",
         "/libzlog.so",   "/libboost_log", "/libfmt.so",
     };
-    const struct pf_module *module = pf_at(segment, segment->first_module);
-    while (module != NULL && (address < module->start || address >= module->end)) {
-        module = pf_at(segment, module->next);
-    }
+    const struct pf_module *module = pf_module_noted(address);
     if (module == NULL) {
         return false;
     }
@@ -35,13 +32,13 @@ static bool in_logger(struct pf_segment *segment, uint64_t address) {
 }
 
 // The frame `level` calls above the innermost that is nobody's logger; 0: the stack is not that deep.
-static uint64_t frame_of(struct pf_segment *segment, const struct pf_stack *stack, unsigned level) {
+static uint64_t frame_of(const struct pf_stack *stack, unsigned level) {
     unsigned at = 0;
-    while (at < stack->depth && in_logger(segment, stack->frame[at])) {
+    while (at < stack->depth && in_logger(stack->frame[at])) {
         at++;
     }
     at += level;
-    return at < stack->depth && !in_logger(segment, stack->frame[at]) ? stack->frame[at] : 0;
+    return at < stack->depth && !in_logger(stack->frame[at]) ? stack->frame[at] : 0;
 }
 
 static void add(struct pf_callers *callers, uint64_t address, uint64_t weight) {
@@ -74,9 +71,8 @@ static void at_level(struct pf_segment *segment, const struct pf_stacks *stacks,
         while (at != 0) {
             const struct pf_stack *stack = pf_at(segment, at);
             uint64_t frame = 0;
-            if ((stack->key & PF_KEY_SITE_MASK) == site &&
-                (stack->key >> PF_KEY_CALL_SHIFT & 0xff) == call) {
-                frame = frame_of(segment, stack, level);
+            if ((stack->key & PF_KEY_SITE_MASK) == site && pf_key_call(stack->key) == call) {
+                frame = frame_of(stack, level);
             }
             if (frame != 0) {
                 add(ret, frame, stack->weight);

@@ -19,7 +19,7 @@ static double rate_of(uint64_t key) {
     double rate = valid_rate(control->rate, pf_process.segment->rate);
     uint32_t count = __atomic_load_n(&control->override_count, __ATOMIC_RELAXED);
     uint64_t site = key & PF_KEY_SITE_MASK;
-    unsigned call = (unsigned)(key >> PF_KEY_CALL_SHIFT) & 0xff;
+    unsigned call = pf_key_call(key);
     // The last one that fits wins.
     for (uint32_t i = 0; i < count && i < PF_OVERRIDES; i++) {
         const struct pf_override *override = &control->override[i];
@@ -99,7 +99,7 @@ static void renew(struct pf_slot *slot, struct pf_entry *entry, bool forget) {
         return;
     }
     if (forget) {
-        forget_detail(detail, (unsigned)(entry->key >> PF_KEY_CALL_SHIFT) & 0xff);
+        forget_detail(detail, pf_key_call(entry->key));
     }
     pf_control_set_rate(detail, entry->key);
     if (!forget) {

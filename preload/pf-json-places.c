@@ -55,7 +55,7 @@ static void put_callers(struct pf_out *out, const struct pf_summary *summary,
         pf_json_element(out);
         pf_json_place(out, callers.caller[i].address);
         pf_json_fixed(out, "share",
-                      pf_json_ratio((double)callers.caller[i].weight, (double)callers.weight), 4);
+                      pf_ratio((double)callers.caller[i].weight, (double)callers.weight), 4);
         pf_out(out, "}");
     }
     pf_out(out, "]");
@@ -167,20 +167,13 @@ void pf_json_streams(struct pf_out *out, const struct pf_summary *summary) {
 }
 
 static void put_call(struct pf_out *out, uint64_t key) {
-    pf_json_text(out, "function", pf_calls[(key >> PF_KEY_CALL_SHIFT & 0xff) % PF_CALL_COUNT].name);
+    pf_json_text(out, "function", pf_calls[pf_key_call(key) % PF_CALL_COUNT].name);
     pf_json_place(out, key & PF_KEY_SITE_MASK);
 }
 
 // The thread's longest timed call, when it was and where.
 static void put_longest(struct pf_out *out, const struct pf_slot *slot) {
-    const struct pf_event *longest = NULL;
-    for (unsigned i = 0; i < PF_SLOT_SLOWEST; i++) {
-        const struct pf_event *event = &slot->slowest[i];
-        if (event->key != 0 && event->duration_ns != UINT64_MAX &&
-            (longest == NULL || event->duration_ns > longest->duration_ns)) {
-            longest = event;
-        }
-    }
+    const struct pf_event *longest = pf_summary_longest(slot);
     pf_json_name(out, "longest");
     if (longest == NULL) {
         pf_out(out, "null");
@@ -225,7 +218,7 @@ void pf_json_threads(struct pf_out *out, const struct pf_summary *summary) {
         pf_json_fixed(out, "wall_seconds", wall / 1e9, 9);
         pf_json_name(out, "output_share_percent");
         if (summary->thread_output_ns[i] >= 0) {
-            pf_out_fixed(out, pf_json_ratio(100 * summary->thread_output_ns[i], wall), 4);
+            pf_out_fixed(out, pf_ratio(100 * summary->thread_output_ns[i], wall), 4);
         } else {
             pf_out(out, "null");
         }
@@ -243,8 +236,7 @@ void pf_json_slowest(struct pf_out *out, const struct pf_summary *summary) {
     for (size_t i = 0; i < summary->slowest_count; i++) {
         const struct pf_event *slow = &summary->slowest[i].event;
         pf_json_element(out);
-        pf_json_text(out, "function",
-                     pf_calls[(slow->key >> PF_KEY_CALL_SHIFT & 0xff) % PF_CALL_COUNT].name);
+        pf_json_text(out, "function", pf_calls[pf_key_call(slow->key) % PF_CALL_COUNT].name);
         pf_json_uint(out, "duration_ns", slow->duration_ns);
         pf_json_fixed(out, "time", (double)pf_summary_unix_ns(slow->start_ns) / 1e9, 6);
         pf_json_uint(out, "bytes", slow->bytes);

@@ -52,13 +52,11 @@ static void put_why(struct pf_out *out, const struct pf_why_sums *why) {
 
 // Estimated calls by level, as syslog numbers them.
 static void put_levels(struct pf_out *out, const struct pf_stats *stats) {
-    static const char *const names[PF_LEVEL_COUNT] = {
-        "emerg", "alert", "crit", "error", "warning", "notice", "info", "debug", "none"};
     pf_json_name(out, "levels");
     pf_out(out, "{");
     for (unsigned i = 0; i < PF_LEVEL_COUNT; i++) {
         if (stats->level[i] > 0) {
-            pf_json_fixed(out, names[i], stats->level[i], 0);
+            pf_json_fixed(out, pf_level_names[i], stats->level[i], 0);
         }
     }
     pf_out(out, "}");
@@ -87,7 +85,7 @@ void pf_json_stats(struct pf_out *out, const struct pf_stats *stats) {
     pf_json_uint(out, "error_count", stats->errors);
     pf_json_uint(out, "emoji_message_count", stats->emoji);
     pf_json_fixed(out, "avg_latency_ms",
-                  pf_json_ratio((double)stats->timed_ns, (double)stats->timed) / 1e6, 9);
+                  pf_ratio((double)stats->timed_ns, (double)stats->timed) / 1e6, 9);
     pf_json_quantiles(out, stats);
     pf_json_uint(out, "max_ns", stats->max_ns);
     put_why(out, &stats->why);
@@ -124,12 +122,12 @@ static void put_metrics(struct pf_out *out, const struct pf_summary *summary) {
     pf_out(out, "{");
     pf_json_stats(out, stats);
     pf_json_fixed(out, "emoji_overhead_percent",
-                  pf_json_ratio(100.0 * (double)stats->emoji, (double)stats->timed), 4);
+                  pf_ratio(100.0 * (double)stats->emoji, (double)stats->timed), 4);
     pf_json_fixed(out, "avg_fields_per_message",
-                  pf_json_ratio((double)stats->fields, (double)stats->timed), 4);
+                  pf_ratio((double)stats->fields, (double)stats->timed), 4);
     pf_json_fixed(out, "start_time", (double)pf_process.start_unix_ns / 1e9, 6);
     pf_json_fixed(out, "uptime_seconds", seconds, 9);
-    pf_json_fixed(out, "messages_per_second", pf_json_ratio((double)stats->calls, seconds), 3);
+    pf_json_fixed(out, "messages_per_second", pf_ratio((double)stats->calls, seconds), 3);
     pf_json_name(out, "lost_count");
     pf_out(out, "{");
     for (unsigned i = 0; i < PF_LOST_COUNT; i++) {

@@ -36,8 +36,6 @@ static inline void pf_json_text(struct pf_out *out, const char *text, const char
     pf_out_json(out, value, pf_length(value));
 }
 
-static inline double pf_json_ratio(double a, double b) { return b > 0 ? a / b : 0; }
-
 // The fields that every object of the summary has under the same names.
 void pf_json_stats(struct pf_out *out, const struct pf_stats *stats);
 

@@ -91,3 +91,12 @@ uint32_t pf_module_note(uintptr_t address) {
         }
     }
 }
+
+const struct pf_module *pf_module_noted(uint64_t address) {
+    struct pf_segment *segment = pf_process.segment;
+    const struct pf_module *module = segment != NULL ? pf_at(segment, segment->first_module) : NULL;
+    while (module != NULL && (address < module->start || address >= module->end)) {
+        module = pf_at(segment, module->next);
+    }
+    return module;
+}

@@ -201,7 +201,7 @@ PF_COLD void pf_failed(struct pf_entry *entry) {
         struct pf_detail *detail = pf_at(pf_process.segment, entry->detail);
         pf_add(&detail->errors, 1);
     }
-    unsigned call = (unsigned)(entry->key >> PF_KEY_CALL_SHIFT) & 0xff;
+    unsigned call = pf_key_call(entry->key);
     struct pf_error *error = find_error(slot->errors, PF_SLOT_ERRORS, call, number);
     uint64_t *link = &slot->more_errors;
     while (error == NULL) {

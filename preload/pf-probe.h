@@ -6,7 +6,8 @@
 //   begin (out of line, due calls)   decide what this timing counts as, draw the next skip, clock
 //   real call
 //   end                               clock, record (pf-record.c)
-// Nothing here takes a lock, allocates, sleeps, or changes errno.
+// Nothing here takes a lock (but a FILE's own, before the call that takes it anyway: pf-record.c),
+// allocates, sleeps, or changes errno.
 #pragma once
 #include "pf-arch.h"
 #include "pf-clock.h"

@@ -363,7 +363,7 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
     if (PF_UNLIKELY(probe->lock_ns != 0)) { // three clock reads lie in between then
         probe->lock_ns = probe->lock_ns < latency ? probe->lock_ns : latency;
     }
-    unsigned family = pf_calls[(key >> PF_KEY_CALL_SHIFT) & 0xff].family;
+    unsigned family = pf_calls[pf_key_call(key)].family;
     enum pf_why why = switched                        ? PF_WHY_BLOCKED
                       : flushed(probe, family, bytes) ? PF_WHY_FLUSH
                                                       : PF_WHY_FORMAT;

@@ -20,6 +20,11 @@
 #define PF_KEY_STREAM_SHIFT 56
 #define PF_KEY_SITE_MASK 0xffffffffffffull
 
+// The row of the table that a key is of; of a foreign segment any number up to 255.
+static inline unsigned pf_key_call(uint64_t key) {
+    return (unsigned)(key >> PF_KEY_CALL_SHIFT) & 0xff;
+}
+
 // The stream of a key: where the bytes go, found once for each descriptor.
 #define PF_STREAM_UNKNOWN 0u // never in a stored key
 #define PF_STREAM_NONE 1u    // no descriptor: syslog, streams in memory
@@ -183,7 +188,7 @@ struct pf_detail {
     double variance_ns2; // sum of w (w - 1) x^2: estimates the variance of that
     double skip_factor;  // of the rate in force: pf_skip_factor()
     double period;       // 1 / rate in force; 0: rate 0
-    // Where the time went; of the timed calls since `why_from`.
+    // Where the time went; of the timed calls but `why_skipped`.
     struct pf_sums why[PF_WHY_COUNT];
     uint64_t why_skipped; // timed calls of which we cannot tell whether they were switched out
     union {

@@ -10,6 +10,8 @@
 const char *const pf_lost_names[PF_LOST_COUNT] = {"memory", "reentry", "child", "early"};
 const char *const pf_kind_names[PF_KIND_COUNT] = {"other", "file",   "pipe",  "socket",
                                                   "tty",   "device", "memory"};
+const char *const pf_level_names[PF_LEVEL_COUNT] = {"emerg",  "alert", "crit",  "error", "warning",
+                                                    "notice", "info",  "debug", "none"};
 
 static bool is_messages(const struct pf_row *row) { return pf_is_message(row->call); }
 
@@ -37,7 +39,7 @@ static void add_row(struct pf_summary *summary, size_t room, const struct pf_slo
         return;
     }
     if (summary->row_count == room) {
-        unsigned call = (unsigned)(entry->key >> PF_KEY_CALL_SHIFT) & 0xff;
+        unsigned call = pf_key_call(entry->key);
         if (call < PF_CALL_COUNT) {
             summary->crowded[call].calls += __atomic_load_n(&entry->calls, __ATOMIC_RELAXED);
             summary->crowded[call].bytes += __atomic_load_n(&entry->bytes, __ATOMIC_RELAXED);
@@ -52,7 +54,7 @@ static void add_row(struct pf_summary *summary, size_t room, const struct pf_slo
         .slot = slot,
         .detail = detail,
         .site = entry->key & 0xffffffffffffull,
-        .call = (uint8_t)(entry->key >> PF_KEY_CALL_SHIFT),
+        .call = (uint8_t)pf_key_call(entry->key),
         .stream = (uint8_t)(entry->key >> PF_KEY_STREAM_SHIFT),
     };
     if (detail != NULL) {
@@ -395,6 +397,18 @@ const struct pf_stream *pf_summary_stream(const struct pf_summary *summary, unsi
     }
     return pf_at(summary->segment,
                  __atomic_load_n(&summary->segment->stream[stream], __ATOMIC_ACQUIRE));
+}
+
+const struct pf_event *pf_summary_longest(const struct pf_slot *slot) {
+    const struct pf_event *longest = NULL;
+    for (unsigned i = 0; i < PF_SLOT_SLOWEST; i++) {
+        const struct pf_event *event = &slot->slowest[i];
+        if (event->key != 0 && event->duration_ns != UINT64_MAX &&
+            (longest == NULL || event->duration_ns > longest->duration_ns)) {
+            longest = event;
+        }
+    }
+    return longest;
 }
 
 uint64_t pf_summary_unix_ns(uint64_t monotonic_ns) {

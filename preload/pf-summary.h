@@ -120,6 +120,7 @@ struct pf_summary {
 
 extern const char *const pf_lost_names[PF_LOST_COUNT];
 extern const char *const pf_kind_names[PF_KIND_COUNT];
+extern const char *const pf_level_names[PF_LEVEL_COUNT];
 
 // How much address space a summary takes at most; only what is used of it has memory.
 size_t pf_summary_need(void);
@@ -151,6 +152,9 @@ void pf_summary_coverage_note(struct pf_out *out, const struct pf_coverage *cove
 // The record of a stream; NULL for those that have none of their own.
 const struct pf_stream *pf_summary_stream(const struct pf_summary *summary, unsigned stream);
 
+// The longest timed call of a slot; NULL: none.
+const struct pf_event *pf_summary_longest(const struct pf_slot *slot);
+
 // CLOCK_REALTIME of a moment on CLOCK_MONOTONIC, in ns.
 uint64_t pf_summary_unix_ns(uint64_t monotonic_ns);
 
@@ -177,6 +181,9 @@ static inline bool pf_estimate_has_interval(const struct pf_estimate *estimate) 
 static inline bool pf_estimate_has_total(const struct pf_estimate *estimate) {
     return pf_estimate_has_interval(estimate);
 }
+
+// Divided by nothing, nothing.
+static inline double pf_ratio(double a, double b) { return b > 0 ? a / b : 0; }
 
 // The wall time of a thread's slot so far.
 double pf_thread_wall_ns(const struct pf_slot *slot);

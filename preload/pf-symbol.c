@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Looks addresses up without the loader's lock: dladdr could wait for a thread that is in dlopen.
 #include "pf-symbol.h"
+#include "pf-module-table.h"
 #include "pf-print.h"
 #include "pf-process.h"
 #include "pf-real.h"
@@ -164,11 +165,7 @@ static void name_symbol(const struct table *table, uint64_t address, struct pf_s
 
 // A module that is not mapped any more has kept its name and place in the segment.
 static bool find_closed(uint64_t address, char *ret_path, size_t size, uint64_t *ret_offset) {
-    struct pf_segment *segment = pf_process.segment;
-    const struct pf_module *module = segment ? pf_at(segment, segment->first_module) : NULL;
-    while (module != NULL && (address < module->start || address >= module->end)) {
-        module = pf_at(segment, module->next);
-    }
+    const struct pf_module *module = pf_module_noted(address);
     if (module == NULL || module->name_size >= size) {
         return false;
     }

@@ -11,9 +11,6 @@
 #define MOST_THREADS 6u
 #define MOST_SLOWEST 3u
 
-static const char *const level_names[PF_LEVEL_NONE] = {"emerg",   "alert",  "crit", "error",
-                                                       "warning", "notice", "info", "debug"};
-
 // --- cells
 
 void pf_text_cut(struct pf_out *out, const char *text, size_t most) {
@@ -156,9 +153,9 @@ void pf_text_levels(struct pf_out *out, const struct pf_stats *stats) {
     for (unsigned i = 0; i < PF_LEVEL_NONE; i++) {
         if (stats->level[i] > 0) {
             pf_out(out, begun ? ", " : "  levels: ");
-            pf_out(out, level_names[i]);
+            pf_out(out, pf_level_names[i]);
             pf_out(out, " ");
-            put_percent(out, ratio(stats->level[i], (double)stats->calls));
+            put_percent(out, pf_ratio(stats->level[i], (double)stats->calls));
             begun = true;
         }
     }
@@ -182,7 +179,7 @@ static void put_callers(struct pf_out *out, const struct pf_summary *summary,
         pf_out(out, "    from ");
         LEFT(out, 46, put_place(out, callers.caller[i].address, 46));
         RIGHT(out, 6,
-              put_percent(out, ratio((double)callers.caller[i].weight, (double)callers.weight)));
+              put_percent(out, pf_ratio((double)callers.caller[i].weight, (double)callers.weight)));
         pf_out(out, "\n");
     }
     if (callers.count > MOST_CALLERS) {
@@ -243,7 +240,7 @@ void pf_text_streams(struct pf_out *out, const struct pf_summary *summary) {
         RIGHT(out, 7, pf_out_count(out, (double)stats->calls));
         RIGHT(out, 9, pf_text_bytes(out, stats));
         RIGHT(out, 8, pf_text_total(out, stats));
-        RIGHT(out, 7, put_percent(out, ratio(stats->tiny, (double)stats->calls)));
+        RIGHT(out, 7, put_percent(out, pf_ratio(stats->tiny, (double)stats->calls)));
         pf_out(out, "\n");
     }
     if (summary->stream_count > MOST_STREAMS) {
@@ -254,15 +251,6 @@ void pf_text_streams(struct pf_out *out, const struct pf_summary *summary) {
 }
 
 // --- threads
-
-static uint64_t longest_of(const struct pf_slot *slot) {
-    uint64_t longest = 0;
-    for (unsigned i = 0; i < PF_SLOT_SLOWEST; i++) {
-        uint64_t duration = slot->slowest[i].duration_ns;
-        longest = duration != UINT64_MAX && duration > longest ? duration : longest;
-    }
-    return longest;
-}
 
 static void put_thread_name(struct pf_out *out, const struct pf_slot *slot) {
     char name[40];
@@ -296,14 +284,14 @@ void pf_text_threads(struct pf_out *out, const struct pf_summary *summary) {
         double wall = pf_thread_wall_ns(slot);
         bool known = pf_estimate_has_total(&thread->stats.estimate);
         RIGHT(out, 9,
-              known ? put_percent(out, ratio(thread->stats.estimate.total_ns, wall))
+              known ? put_percent(out, pf_ratio(thread->stats.estimate.total_ns, wall))
                     : pf_out(out, "–"));
-        RIGHT(out, 10, pf_out_duration(out, (double)longest_of(slot)));
+        const struct pf_event *longest = pf_summary_longest(slot);
+        RIGHT(out, 10, pf_out_duration(out, longest ? (double)longest->duration_ns : 0));
         uint64_t since = slot->in_call_ns;
         if (since != 0) {
             pf_out(out, "  still in ");
-            pf_out(out,
-                   pf_calls[(slot->in_call_key >> PF_KEY_CALL_SHIFT & 0xff) % PF_CALL_COUNT].name);
+            pf_out(out, pf_calls[pf_key_call(slot->in_call_key) % PF_CALL_COUNT].name);
         }
         pf_out(out, "\n");
     }
@@ -332,7 +320,7 @@ static void put_time_of_day(struct pf_out *out, uint64_t unix_ns) {
 void pf_text_slowest(struct pf_out *out, const struct pf_summary *summary) {
     for (size_t i = 0; i < summary->slowest_count && i < MOST_SLOWEST; i++) {
         const struct pf_event *event = &summary->slowest[i].event;
-        unsigned call = (unsigned)(event->key >> PF_KEY_CALL_SHIFT & 0xff) % PF_CALL_COUNT;
+        unsigned call = pf_key_call(event->key) % PF_CALL_COUNT;
         pf_out(out, i == 0 ? "\n  slowest    " : "             ");
         RIGHT(out, 7, pf_out_duration(out, (double)event->duration_ns));
         pf_out(out, " at ");

@@ -87,7 +87,7 @@ static void put_metrics(struct pf_out *out, const struct pf_summary *summary) {
     RIGHT(out, 15, pf_out_grouped(out, stats->calls));
     pf_out(out, "   ");
     label(out, "messages_per_second", 22);
-    RIGHT(out, 14, pf_out_count(out, ratio((double)stats->calls, seconds)));
+    RIGHT(out, 14, pf_out_count(out, pf_ratio((double)stats->calls, seconds)));
     pf_out(out, "\n    ");
     label(out, "sampled_count", 20);
     RIGHT(out, 15, pf_out_grouped(out, stats->timed));
@@ -100,19 +100,20 @@ static void put_metrics(struct pf_out *out, const struct pf_summary *summary) {
     pf_out(out, "   ");
     label(out, "avg_latency_ms", 22);
     RIGHT(out, 14,
-          pf_out_fixed(out, ratio((double)stats->timed_ns, (double)stats->timed) / 1e6, 6));
+          pf_out_fixed(out, pf_ratio((double)stats->timed_ns, (double)stats->timed) / 1e6, 6));
     pf_out(out, "\n    ");
     label(out, "emoji_message_count", 20);
     RIGHT(out, 15, pf_out_grouped(out, stats->emoji));
     pf_out(out, "   ");
     label(out, "emoji_overhead_percent", 22);
-    RIGHT(out, 14, pf_out_fixed(out, ratio(100.0 * (double)stats->emoji, (double)stats->timed), 2));
+    RIGHT(out, 14,
+          pf_out_fixed(out, pf_ratio(100.0 * (double)stats->emoji, (double)stats->timed), 2));
     pf_out(out, "\n    ");
     label(out, "bytes", 20);
     RIGHT(out, 15, pf_out_grouped(out, stats->bytes));
     pf_out(out, "   ");
     label(out, "avg_fields_per_message", 22);
-    RIGHT(out, 14, pf_out_fixed(out, ratio((double)stats->fields, (double)stats->timed), 2));
+    RIGHT(out, 14, pf_out_fixed(out, pf_ratio((double)stats->fields, (double)stats->timed), 2));
     pf_out(out, "\n    ");
     label(out, "start_time", 14);
     RIGHT(out, 21, pf_out_utc(out, pf_process.start_unix_ns / 1000000000u));
@@ -270,7 +271,7 @@ static void put_coverage(struct pf_out *out, const struct pf_summary *summary) {
     pf_out(out, "\n  overhead   ");
     pf_out_duration(out, (double)summary->overhead_ns);
     pf_out(out, " of ours, ");
-    pf_out_fixed(out, ratio(100.0 * (double)summary->overhead_ns, summary->uptime_ns), 3);
+    pf_out_fixed(out, pf_ratio(100.0 * (double)summary->overhead_ns, summary->uptime_ns), 3);
     pf_out(out, " % of wall\n");
 }
 

@@ -4,8 +4,6 @@
 #include "pf-summary.h"
 #pragma GCC visibility push(hidden)
 
-static inline double ratio(double a, double b) { return b > 0 ? a / b : 0; }
-
 // A cell: what `put` wrote, aligned right (or left) in `width` columns, and a space before it.
 #define RIGHT(out, width, put)                                                                     \
     do {                                                                                           \
