@@ -105,8 +105,15 @@ void pf_ledger_free(pf_ledger *self) {
     g_free(self);
 }
 
+// Names are what programs call themselves, so there may be any number of them.
+#define MOST_PROGRAMS 256
+
 static program_book *open_program(pf_ledger *self, const gchar *name) {
     program_book *program = g_hash_table_lookup(self->programs, name);
+    if (program == NULL && g_hash_table_size(self->programs) >= MOST_PROGRAMS) {
+        name = "other";
+        program = g_hash_table_lookup(self->programs, name);
+    }
     if (program == NULL) {
         program = g_new0(program_book, 1);
         program->name = g_strdup(name);
