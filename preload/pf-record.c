@@ -94,7 +94,15 @@ void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool
     }
     struct pf_detail *detail = pf_at(pf_process.segment, entry->detail);
     double factor = detail->skip_factor;
-    entry->skip = factor == 0 ? 0 : pf_skip_draw(factor, &slot->random);
+    if (PF_LIKELY(factor < 0)) {
+        // Taken before it is used: a handler that comes in between draws its own.
+        double log_uniform = slot->log_uniform;
+        slot->log_uniform = 0;
+        entry->skip = pf_skip_of(
+            factor, PF_LIKELY(log_uniform < 0) ? log_uniform : pf_log_uniform(&slot->random));
+    } else {
+        entry->skip = factor == 0 ? 0 : PF_SKIP_NEVER;
+    }
     if (factor > 0) {
         return; // rate 0: count only
     }
@@ -398,5 +406,10 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
     __atomic_store_n(&event->duration_ns, latency, __ATOMIC_RELEASE);
     if (PF_UNLIKELY(latency > slot->slow_floor_ns)) {
         record_slowest(slot, event);
+    }
+    // The next draw, here where nothing waits for it: before the first clock read, which waits for all
+    // that came before it, it would cost its whole latency.
+    if (detail->skip_factor < 0) {
+        slot->log_uniform = pf_log_uniform(&slot->random);
     }
 }

@@ -401,7 +401,7 @@ struct pf_slot {
     uint64_t in_call_key;
     uint32_t generation; // of struct pf_control, as taken over
     uint32_t reset;      // likewise: another one than there means that these numbers are forgotten
-    uint64_t switch_ns;  // reserved
+    double log_uniform;  // drawn ahead for the next skip (pf-skip.h); 0: not yet
     uint64_t scopes;     // struct pf_scope_stack, in units; 0: no scope was profiled
     uint64_t context;    // struct pf_context, in units
     uint64_t reserved[10];

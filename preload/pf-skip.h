@@ -14,20 +14,18 @@ static inline double pf_ln(double x) {
         double value;
         uint64_t bits;
     } u = {.value = x};
-    int exponent = (int)(u.bits >> 52) - 1023;
-    u.bits = (u.bits & 0xfffffffffffffull) | 0x3ff0000000000000ull;
-    if (u.value > 1.4142135623730951) {
-        u.value *= 0.5;
-        exponent++;
-    }
-    // ln m = 2 atanh s with s = (m - 1) / (m + 1), |s| <= 0.1716: eight terms are enough.
+    // x = m 2^e with m in [sqrt(1/2), sqrt(2)), without a branch: a coin that no predictor learns.
+    const uint64_t sqrt_half = 0x3fe6a09e667f3bcdull;
+    int64_t exponent = (int64_t)(u.bits - sqrt_half) >> 52;
+    u.bits -= (uint64_t)exponent << 52;
+    // ln m = 2 atanh s with s = (m - 1) / (m + 1), |s| <= 0.1716: eight terms are enough.  In pairs
+    // (Estrin), because a timed call waits for this.
     double s = (u.value - 1) / (u.value + 1);
     double q = s * s;
-    double series =
-        1 +
-        q * (1. / 3 +
-             q * (1. / 5 + q * (1. / 7 + q * (1. / 9 + q * (1. / 11 + q * (1. / 13 + q / 15))))));
-    return 2 * s * series + exponent * 0.6931471805599453;
+    double q2 = q * q;
+    double series = (1 + q * (1. / 3)) + q2 * (1. / 5 + q * (1. / 7)) +
+                    q2 * q2 * ((1. / 9 + q * (1. / 11)) + q2 * (1. / 13 + q * (1. / 15)));
+    return 2 * s * series + (double)exponent * 0.6931471805599453;
 }
 
 #define PF_SKIP_NEVER INT32_MAX
@@ -55,11 +53,19 @@ static inline uint64_t pf_random(uint64_t *state) {
     return x * 0x2545f4914f6cdd1dull;
 }
 
-static inline int32_t pf_skip_draw(double factor, uint64_t *random) {
+// ln U of the next draw; below 0.  It is what a draw costs, and need not wait for the rate.
+static inline double pf_log_uniform(uint64_t *random) {
+    return pf_ln(((double)(pf_random(random) >> 11) + 0.5) * 0x1p-53);
+}
+
+static inline int32_t pf_skip_of(double factor, double log_uniform) {
     if (factor >= 0) {
         return factor == 0 ? 0 : PF_SKIP_NEVER;
     }
-    double uniform = ((double)(pf_random(random) >> 11) + 0.5) * 0x1p-53;
-    double skip = pf_ln(uniform) * factor;
+    double skip = log_uniform * factor;
     return skip < PF_SKIP_NEVER ? (int32_t)skip : PF_SKIP_NEVER;
+}
+
+static inline int32_t pf_skip_draw(double factor, uint64_t *random) {
+    return pf_skip_of(factor, factor < 0 ? pf_log_uniform(random) : 0);
 }
