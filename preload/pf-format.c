@@ -3,6 +3,7 @@
 #include "pf-format.h"
 #include "pf-arch.h"
 #include "pf-emoji.h"
+#include "pf-length.h"
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -233,15 +234,17 @@ static bool narrow_has_emoji(const char *text, int precision) {
     if (text == NULL) {
         return false;
     }
-    // Most strings are short and ASCII: over before a call of strlen would be.
-    size_t limit = precision < 0 ? 16 : (size_t)precision;
     size_t length = 0;
-    unsigned seen = 0;
-    for (; length < limit && text[length]; length++) {
-        seen |= (unsigned char)text[length];
+    if (precision < 0) {
+        bool ascii;
+        if (PF_UNLIKELY(!pf_short_text(text, &length, &ascii))) {
+            return pf_has_emoji(text, strlen(text));
+        }
+        return PF_UNLIKELY(!ascii) && pf_has_emoji(text, length);
     }
-    if (precision < 0 && length == limit) {
-        return pf_has_emoji(text, length + strlen(text + length));
+    unsigned seen = 0;
+    for (; length < (size_t)precision && text[length]; length++) {
+        seen |= (unsigned char)text[length];
     }
     return seen > 0x7f && pf_has_emoji(text, length);
 }

@@ -7,6 +7,7 @@
 
 #include "pf-emoji.h"
 #include "pf-format.h"
+#include "pf-length.h"
 #include "pf-message.h"
 #include "pf-module.h"
 #include "pf-process.h"
@@ -71,6 +72,21 @@
 #define BEFORE_NOTHING
 #define BYTES_NOTHING 0
 #define FAILED_NOTHING (result != 0)
+
+// What most calls note instead: a text that is not soon over is another function's.
+#define QUICK_RETURNED
+#define QUICK_ITEMS(s, n)
+#define QUICK_LENGTH(s)                                                                            \
+    size_t length;                                                                                 \
+    if (PF_UNLIKELY(!pf_short_length(s, &length))) {                                               \
+        goto is_long;                                                                              \
+    }
+#define QUICK_LENGTH_NL(s) QUICK_LENGTH(s)
+#define QUICK_ONE
+#define QUICK_WORD
+#define QUICK_DATAGRAMS(v)
+#define QUICK_UNKNOWN
+#define QUICK_NOTHING
 
 // text: looked at before the call (a va_list can be walked only then) or after it
 #define WALK_NOTEXT
@@ -313,13 +329,19 @@ static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, s
 
 // Most calls: nothing but the entry has to be kept over the real call, because all else is left to
 // functions that this one ends in.
-#define QUICK_BODY(name, ret, call, timed, slow, family, bytes_rule, fd)                           \
+#define QUICK_BODY(name, ret, call, timed, slow, long_, family, bytes_rule, fd)                    \
     struct pf_entry *entry = pf_enter_quick(PF_CALL_##name, AT_##fd, PF_SITE);                     \
     if (PF_UNLIKELY(entry == NULL)) {                                                              \
         return slow;                                                                               \
     }                                                                                              \
     PREPARE_##fd if (pf_due(entry)) { return timed; }                                              \
-    UNTIMED(ret, call, family, bytes_rule, pf_account_entry)
+    QUICK_##bytes_rule RUN_LAYERED(ret, family, call) if (PF_UNLIKELY(FAILED_##bytes_rule)) {      \
+        return (ret)pf_account_failed(entry, BYTES_##bytes_rule, (uint64_t)result);                \
+    }                                                                                              \
+    pf_add(&entry->bytes, BYTES_##bytes_rule);                                                     \
+    RETURN_##ret;                                                                                  \
+    is_long:                                                                                       \
+    __attribute__((unused)) return long_;
 
 // Timed: a function of its own, so that the others save no more registers than they need.
 #define TIMED_BODY(name, ret, call, family, bytes_rule, fd, text)                                  \
@@ -379,9 +401,12 @@ typedef void noreturn;
         BODY(name, ret, pf_real_##name args, timed_##name(ENTRY_AND args), family, bytes, fd,      \
              text)                                                                                 \
     }                                                                                              \
-    static __attribute__((noinline)) ret on_##name params{                                         \
-        QUICK_BODY(name, ret, pf_real_##name args, timed_##name(ENTRY_AND args),                   \
-                   first_##name args, family, bytes, fd)} PF_EXPORT ret name params {              \
+    __attribute__((noinline, unused)) static ret long_##name(WITH_ENTRY params) {                  \
+        UNTIMED(ret, pf_real_##name args, family, bytes, pf_account_entry)                         \
+    }                                                                                              \
+    static __attribute__((noinline)) ret on_##name params{QUICK_BODY(                              \
+        name, ret, pf_real_##name args, timed_##name(ENTRY_AND args), first_##name args,           \
+        long_##name(ENTRY_AND args), family, bytes, fd)} PF_EXPORT ret name params {               \
         if (PF_IS_OFF()) {                                                                         \
             return pf_real_##name args;                                                            \
         }                                                                                          \

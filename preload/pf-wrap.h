@@ -63,6 +63,13 @@ PF_INLINE void pf_account_entry(struct pf_entry *entry, uint64_t bytes, bool fai
     }
 }
 
+// A failed call's, which hands its result on, so that no register is kept for it over the call.
+PF_COLD __attribute__((unused)) static uint64_t pf_account_failed(struct pf_entry *entry,
+                                                                  uint64_t bytes, uint64_t result) {
+    pf_account_entry(entry, bytes, true);
+    return result;
+}
+
 // The same where `entry` may be a stand-in.
 PF_INLINE void pf_account(struct pf_entry *entry, uint64_t bytes, bool failed) {
     if (PF_LIKELY(entry->key != 0)) {
