@@ -51,8 +51,8 @@ static struct pf_scope_sums *sums_of(const struct pf_detail *detail) {
 
 // Takes a place for a scope at `at`; NULL when there is none left.  Not even an inlined function is
 // twice at the same place at once, so an equal frame is dead too.
-PF_INLINE struct pf_scope_frame *push(struct pf_scope_stack *stack, uintptr_t newer, uintptr_t at,
-                                      uintptr_t function) {
+static struct pf_scope_frame *push(struct pf_scope_stack *stack, uintptr_t newer, uintptr_t at,
+                                   uintptr_t function) {
     uint32_t depth = stack->depth;
     while (depth > 0 && PF_UNLIKELY(is_dead(&stack->frame[depth - 1], newer) ||
                                     (stack->frame[depth - 1].at == at &&
@@ -191,8 +191,8 @@ PF_INLINE uint64_t site_of(const struct pf_profile_place *place, const void *gro
     return site & PF_KEY_SITE_MASK;
 }
 
-PF_INLINE void open_scope(struct pf_profile_scope *scope, struct pf_scope_stack *stack,
-                          const struct pf_entry *entry, uintptr_t newer) {
+static void open_scope(struct pf_profile_scope *scope, struct pf_scope_stack *stack,
+                       const struct pf_entry *entry, uintptr_t newer) {
     struct pf_scope_frame *frame = push(stack, newer, (uintptr_t)scope, 0);
     scope->stack = stack;
     scope->start_ns = 0;
@@ -223,30 +223,53 @@ static PF_COLD void enter_slow(struct pf_profile_scope *scope, const struct pf_p
     }
 }
 
-// The quick way is that of pf_enter(), and saves no register: all else is jumped to.
+// True when push() has nothing to do but take the place at `depth`.
+PF_INLINE bool is_next(const struct pf_scope_stack *stack, uint32_t depth, uintptr_t newer,
+                       uintptr_t at) {
+    return PF_LIKELY(depth < PF_SCOPE_FRAMES) &&
+           (depth == 0 || (PF_LIKELY(!is_dead(&stack->frame[depth - 1], newer)) &&
+                           PF_LIKELY(stack->frame[depth - 1].at != at)));
+}
+
+// The quick way is that of pf_enter() and push(), and saves no register: all else is jumped to.
 PF_EXPORT void pf_profile_enter(struct pf_profile_scope *scope,
                                 const struct pf_profile_place *place, const void *group,
                                 pf_profile_name_of *name_of) {
-    if (PF_LIKELY(pf_mode == PF_MODE_ON)) {
-        uint64_t site = site_of(place, group);
-        uint64_t key = pf_key(PF_CALL_pf_profile_enter, 0, (void *)(uintptr_t)site);
-        struct pf_slot *slot = pf_thread.slot;
-        struct pf_scope_stack *stack = pf_thread.scopes;
-        if (PF_LIKELY(slot != NULL) && PF_LIKELY(stack != NULL)) {
-            struct pf_entry *entry = &slot->cache[pf_home(key, PF_STREAM_NONE)];
-            key |= (uint64_t)PF_STREAM_NONE << PF_KEY_STREAM_SHIFT;
-            if (PF_LIKELY(entry->key == key) &&
-                PF_LIKELY(__atomic_load_n(&slot->control, __ATOMIC_RELAXED) == 0)) {
-                pf_add(&entry->calls, 1);
-                open_scope(scope, stack, entry, (uintptr_t)PF_FRAME);
-                if (pf_due(entry)) {
-                    enter_due(scope, entry, site, place, group, name_of);
-                }
-                return;
-            }
-        }
+    if (PF_UNLIKELY(pf_mode != PF_MODE_ON)) { // before pf_thread, which may not be there yet
+        enter_slow(scope, place, group, name_of, PF_FRAME);
+        return;
     }
-    enter_slow(scope, place, group, name_of, PF_FRAME);
+    struct pf_slot *slot = pf_thread.slot;
+    struct pf_scope_stack *stack = pf_thread.scopes;
+    if (PF_UNLIKELY(slot == NULL) || PF_UNLIKELY(stack == NULL)) {
+        enter_slow(scope, place, group, name_of, PF_FRAME);
+        return;
+    }
+    uint64_t site = site_of(place, group);
+    struct pf_entry *entry = &slot->cache[pf_home(site, PF_STREAM_NONE)];
+    // One register, not the parts that it was made of.
+    __asm__("" : "+r"(entry));
+    uint32_t depth = stack->depth;
+    if (PF_UNLIKELY(entry->key !=
+                    pf_key(PF_CALL_pf_profile_enter, PF_STREAM_NONE, (void *)(uintptr_t)site)) ||
+        PF_UNLIKELY(__atomic_load_n(&slot->control, __ATOMIC_RELAXED) != 0) ||
+        PF_UNLIKELY(!is_next(stack, depth, (uintptr_t)PF_FRAME, (uintptr_t)scope))) {
+        enter_slow(scope, place, group, name_of, PF_FRAME);
+        return;
+    }
+    pf_add(&entry->calls, 1);
+    struct pf_scope_frame *frame = &stack->frame[depth];
+    __asm__("" : "+r"(frame));
+    pf_add32(&stack->depth, 1);
+    frame->at = (uintptr_t)scope;
+    frame->function = 0;
+    scope->stack = stack;
+    scope->start_ns = 0;
+    scope->index = depth;
+    __atomic_store_n(&frame->detail, entry->detail, __ATOMIC_RELEASE);
+    if (pf_due(entry)) {
+        enter_due(scope, entry, site, place, group, name_of);
+    }
 }
 
 PF_INLINE bool close_scope(struct pf_profile_scope *scope) {
