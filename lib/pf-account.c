@@ -311,6 +311,9 @@ void pf_book_add_exemplar(pf_process_book *self, const PfEvent *event) {
             account->exemplar.pid = event->pid;
             g_snprintf(account->exemplar.site, sizeof account->exemplar.site,
                        "%#" G_GINT64_MODIFIER "x", event->address);
+            g_strlcpy(account->exemplar.request_id,
+                      event->request_id != NULL ? event->request_id : "",
+                      sizeof account->exemplar.request_id);
         }
     }
 }

@@ -117,6 +117,8 @@ static void append(pf_model *self, const pf_model *from, pf_pair_map *sites, pf_
     }
     for (uint32_t i = 0; i < from->slowest->len; i++) {
         pf_model_event event = g_array_index(from->slowest, pf_model_event, i);
+        event.user_id = keep(self, event.user_id);
+        event.request_id = keep(self, event.request_id);
         event.thread += first_thread;
         event.stream = event.stream < from->streams->len ? stream_of[event.stream] : PF_NO_INDEX;
         g_array_append_val(self->slowest, event);

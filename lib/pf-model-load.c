@@ -246,14 +246,33 @@ static void load_errors(loader *self, const struct pf_slot *slot) {
     }
 }
 
+static const gchar *context_text(loader *self, const char *from) {
+    gchar *text = pf_reader_text(from, PF_CONTEXT_SIZE);
+    const gchar *kept = *text != 0 ? g_string_chunk_insert_const(self->model->strings, text) : NULL;
+    g_free(text);
+    return kept;
+}
+
+static void load_slow_context(loader *self, const struct pf_slow_context *from, uint64_t start_ns,
+                              pf_model_event *event) {
+    if (from != NULL && from->start_ns == start_ns) {
+        event->user_id = context_text(self, from->user_id);
+        event->request_id = context_text(self, from->request_id);
+    }
+}
+
 static void load_slowest(loader *self, const struct pf_slot *slot, uint32_t index) {
     pf_model_thread *thread = pf_model_thread_at(self->model, index);
+    const struct pf_slow_context *contexts =
+        pf_reader_take(self->reader, slot->slow_contexts, PF_SLOT_SLOWEST * sizeof *contexts);
     for (unsigned i = 0; i < PF_SLOT_SLOWEST; i++) {
         pf_model_event event;
         if (!pf_model_read_event(self->process, &slot->slowest[i], index, &event)) {
             continue;
         }
         event.stream = find_stream(self, event.key);
+        load_slow_context(self, contexts != NULL ? &contexts[i] : NULL, slot->slowest[i].start_ns,
+                          &event);
         g_array_append_val(self->model->slowest, event);
         if (event.duration_ns > thread->stall_ns) {
             thread->stall_ns = event.duration_ns;
@@ -287,17 +306,11 @@ bool pf_model_read_event(const pf_model_process *process, const struct pf_event 
 
 // --- slots
 
-static const gchar *context_text(loader *self, const char *from) {
-    gchar *text = pf_reader_text(from, PF_CONTEXT_SIZE);
-    const gchar *kept = *text != 0 ? g_string_chunk_insert_const(self->model->strings, text) : NULL;
-    g_free(text);
-    return kept;
-}
-
 // One that was being changed when it was copied is left out.
 static void load_context(loader *self, const struct pf_slot *slot, pf_model_thread *thread) {
     const struct pf_context *context = pf_reader_take(self->reader, slot->context, sizeof *context);
     if (context != NULL && context->sequence % 2 == 0) {
+        thread->context_ns = context->since_ns;
         thread->user_id = context_text(self, context->user_id);
         thread->request_id = context_text(self, context->request_id);
         thread->operation = context_text(self, context->operation);

@@ -39,6 +39,7 @@ typedef struct {
     uint64_t slot; // link; 0: counts without a thread
     uint32_t thread_count;
     const gchar *name;
+    uint64_t context_ns;  // since when the next three hold (CLOCK_MONOTONIC); 0: never said
     const gchar *user_id; // NULL: not said
     const gchar *request_id;
     const gchar *operation;
@@ -92,6 +93,8 @@ typedef struct {
     uint16_t error;
     uint8_t reason;
     uint8_t level;
+    const gchar *user_id; // NULL: not said, or not known
+    const gchar *request_id;
 } pf_model_event;
 
 #define PF_MOST_SLOWEST 64u

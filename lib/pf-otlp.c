@@ -62,6 +62,9 @@ static void exemplars(pf_otlp_writer *out, guint field, const pf_exemplar *exemp
     pf_otlp_list(out, "filteredAttributes");
     int_attribute(out, 7, "process.pid", exemplar->pid);
     attribute(out, 7, "pfprof.address", exemplar->site);
+    if (*exemplar->request_id != 0) {
+        attribute(out, 7, "pfprof.request_id", exemplar->request_id);
+    }
     pf_otlp_list_end(out);
     pf_otlp_end(out, item);
     pf_otlp_list_end(out);

@@ -104,7 +104,13 @@ static void sample(GString *out, const pf_point *point, const gchar *name, const
 }
 
 static void exemplar(GString *out, const pf_exemplar *self) {
-    g_string_append_printf(out, " # {pid=\"%u\",address=\"%s\"} ", self->pid, self->site);
+    g_string_append_printf(out, " # {pid=\"%u\",address=\"%s\"", self->pid, self->site);
+    if (*self->request_id != 0) {
+        g_string_append(out, ",request_id=\"");
+        escaped(out, self->request_id, TRUE);
+        g_string_append_c(out, '"');
+    }
+    g_string_append(out, "} ");
     pf_put_number(out, self->value_ns / 1e9);
     g_string_append_c(out, ' ');
     pf_put_number(out, (gdouble)(self->unix_ns / 1000000) / 1000);

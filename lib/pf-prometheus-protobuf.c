@@ -42,6 +42,9 @@ static void put_exemplar(GString *out, const pf_exemplar *exemplar) {
     g_autofree gchar *pid = g_strdup_printf("%u", exemplar->pid);
     put_label(out, EXEMPLAR_LABEL, "pid", pid);
     put_label(out, EXEMPLAR_LABEL, "address", exemplar->site);
+    if (*exemplar->request_id != 0) {
+        put_label(out, EXEMPLAR_LABEL, "request_id", exemplar->request_id);
+    }
     pf_wire_double(out, EXEMPLAR_VALUE, exemplar->value_ns / 1e9);
     gsize time = pf_wire_begin(out, EXEMPLAR_TIME);
     pf_wire_uint(out, 1, (guint64)exemplar->unix_ns / 1000000000);

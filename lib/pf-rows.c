@@ -85,6 +85,8 @@ ROW(LevelCount, level_count)
 static void event_clear(PfEvent *self) {
     pf_module_unref(self->module);
     g_free(self->stream_name);
+    g_free(self->user_id);
+    g_free(self->request_id);
     g_free(self->thread_name);
 }
 

@@ -412,6 +412,8 @@ typedef struct {
  * @tid: thread
  * @thread_name: name of the thread
  * @stack: index into the stacks of the snapshot; -1: none
+ * @user_id: (nullable): for whom, as PF_PROFILE_CONTEXT() said; of the slowest calls only
+ * @request_id: (nullable): likewise, for which request
  *
  * One timed call.
  */
@@ -432,6 +434,8 @@ typedef struct {
     guint tid;
     gchar *thread_name;
     gint stack;
+    gchar *user_id;
+    gchar *request_id;
 } PfEvent;
 
 /**

@@ -59,6 +59,7 @@ typedef struct {
     gint64 unix_ns;
     guint pid;
     gchar site[64];
+    gchar request_id[48]; // of the program's own; "": not said
 } pf_exemplar;
 
 typedef struct {

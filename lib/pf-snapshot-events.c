@@ -79,6 +79,8 @@ static PfEvent *event_row(PfSnapshot *self, const pf_model_event *event) {
     row->reason = (PfReason)event->reason;
     row->level = event->level;
     row->stream = event->stream;
+    row->user_id = g_strdup(event->user_id);
+    row->request_id = g_strdup(event->request_id);
     row->stream_name =
         g_strdup(event->stream < self->model->streams->len
                      ? g_array_index(self->model->streams, pf_model_stream, event->stream).name

@@ -384,6 +384,10 @@ static void put_event(pf_json *json, PfSymbolizer *symbolizer, const PfEvent *ev
     pf_json_uint(json, "tid", event->tid);
     pf_json_string(json, "thread", event->thread_name);
     pf_json_string(json, "path", *event->stream_name != 0 ? event->stream_name : NULL);
+    if (event->user_id != NULL || event->request_id != NULL) {
+        pf_json_string(json, "user_id", event->user_id);
+        pf_json_string(json, "request_id", event->request_id);
+    }
     pf_json_string(json, "why", pf_reason_to_string(event->reason));
     pf_json_uint(json, "lock_ns", event->lock_ns);
     if (event->level < PF_LEVEL_NONE) {

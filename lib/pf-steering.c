@@ -50,7 +50,10 @@ static void finalize(GObject *object) {
     g_clear_object(&self->controller);
     g_clear_object(&self->sampler);
     pf_strata_free(self->strata);
-    self->context->strata = NULL;
+    self->context->strata = NULL; // these are of the strata
+    self->context->operation_name = NULL;
+    self->context->user_id = NULL;
+    self->context->request_id = NULL;
     self->context->stratum_count = 0;
     pf_sampling_context_free(self->context);
     G_OBJECT_CLASS(pf_steering_parent_class)->finalize(object);

@@ -33,6 +33,9 @@ typedef struct {
 struct _pf_strata {
     GHashTable *sites; // key -> site
     GArray *strata;    // PfSamplingStratum
+    gchar *operation;  // what the contexts made from this point to
+    gchar *user_id;
+    gchar *request_id;
     guint64 calls;
 };
 
@@ -55,6 +58,9 @@ void pf_strata_free(pf_strata *self) {
     if (self != NULL) {
         g_hash_table_unref(self->sites);
         g_array_unref(self->strata);
+        g_free(self->operation);
+        g_free(self->user_id);
+        g_free(self->request_id);
         g_free(self);
     }
 }
@@ -182,6 +188,34 @@ static PfSamplingStratum stratum_of(guint64 id, const site *from, const struct p
     };
 }
 
+static void keep(gchar **text, const gchar *new_text) {
+    gchar *copy = g_strdup(new_text);
+    g_free(*text);
+    *text = copy;
+}
+
+// For whom the program works: what a thread has said last and not taken back.
+static void read_context(pf_strata *self, const pf_model *model, PfSamplingContext *context) {
+    const pf_model_thread *last = NULL;
+    for (guint i = 0; i < model->threads->len; i++) {
+        const pf_model_thread *thread = &g_array_index(model->threads, pf_model_thread, i);
+        gboolean says =
+            thread->user_id != NULL || thread->request_id != NULL || thread->operation != NULL;
+        if (says && (last == NULL || thread->context_ns > last->context_ns)) {
+            last = thread;
+        }
+    }
+    const PfProcess *facts = ((const pf_model_process *)model->processes->pdata[0])->facts;
+    const gchar *operation =
+        last != NULL && last->operation != NULL ? last->operation : facts->program;
+    keep(&self->operation, operation);
+    keep(&self->user_id, last != NULL ? last->user_id : NULL);
+    keep(&self->request_id, last != NULL ? last->request_id : NULL);
+    context->operation_name = self->operation;
+    context->user_id = self->user_id;
+    context->request_id = self->request_id;
+}
+
 gboolean pf_strata_read(pf_strata *self, pf_reader *reader, PfSamplingContext *context,
                         GError **error) {
     const struct pf_segment *header = pf_reader_header(reader);
@@ -192,6 +226,7 @@ gboolean pf_strata_read(pf_strata *self, pf_reader *reader, PfSamplingContext *c
     for (guint i = 0; i < model->cells->len; i++) {
         add_cell(self, model, &g_array_index(model->cells, pf_cell, i));
     }
+    read_context(self, model, context);
     pf_model_unref(model);
     GHashTableIter iter;
     gpointer id;

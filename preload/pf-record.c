@@ -14,6 +14,7 @@
 #include "pf-stack.h"
 #include "pf-switch.h"
 #include <stdio_ext.h>
+#include <string.h>
 
 #define BEING_WRITTEN UINT64_MAX
 
@@ -300,6 +301,21 @@ PF_INLINE struct pf_event *begin_event(struct pf_slot *slot, struct pf_event *ot
     return place;
 }
 
+// Notes for whom the slowest call at `index` was made, while the program has not said something else.
+static void note_context(struct pf_slot *slot, unsigned index, uint64_t start_ns) {
+    const struct pf_context *context = pf_at(pf_process.segment, slot->context);
+    struct pf_slow_context *slow = pf_at(pf_process.segment, slot->slow_contexts);
+    if (context == NULL || slow == NULL || context->sequence % 2 != 0) {
+        return; // a handler's call while it is being changed
+    }
+    slow += index;
+    slow->start_ns = 0;
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    memcpy(slow->user_id, context->user_id, sizeof slow->user_id);
+    memcpy(slow->request_id, context->request_id, sizeof slow->request_id);
+    __atomic_store_n(&slow->start_ns, start_ns, __ATOMIC_RELEASE);
+}
+
 static PF_COLD void record_slowest(struct pf_slot *slot, const struct pf_event *event) {
     struct pf_event *list = slot->slowest;
     for (unsigned turn = 0; turn < 2; turn++) {
@@ -330,6 +346,9 @@ static PF_COLD void record_slowest(struct pf_slot *slot, const struct pf_event *
                                        .level = event->level,
                                        .stack = event->stack,
                                        .lock_ns = event->lock_ns};
+            if (PF_UNLIKELY(slot->context != 0)) {
+                note_context(slot, shortest, event->start_ns);
+            }
             __atomic_store_n(&place->duration_ns, duration, __ATOMIC_RELEASE);
             uint64_t floor = list[second].duration_ns;
             slot->slow_floor_ns = floor < event->duration_ns ? floor : event->duration_ns;

@@ -91,7 +91,14 @@ void pf_scope_name(uint64_t site, const struct pf_profile_place *place, const vo
 static struct pf_context *context_of(struct pf_slot *slot) {
     if (slot->context == 0) {
         struct pf_context *context = pf_slot_take(slot, sizeof *context);
+        struct pf_slow_context *slow = pf_slot_take(slot, PF_SLOT_SLOWEST * sizeof *slow);
         uint64_t none = 0;
+        if (slow != NULL) {
+            __atomic_compare_exchange_n(&slot->slow_contexts, &none,
+                                        pf_units(pf_process.segment, slow), false, __ATOMIC_RELEASE,
+                                        __ATOMIC_RELAXED);
+        }
+        none = 0;
         if (context != NULL) {
             __atomic_compare_exchange_n(&slot->context, &none,
                                         pf_units(pf_process.segment, context), false,

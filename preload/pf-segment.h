@@ -331,6 +331,15 @@ struct pf_context {
     uint64_t pad[4];
 };
 
+// For whom a slot's slowest call of the same index was made.  Of a call whose `start_ns` is another one,
+// nothing is known.
+struct pf_slow_context {
+    uint64_t start_ns;
+    char user_id[PF_CONTEXT_SIZE];
+    char request_id[PF_CONTEXT_SIZE];
+    uint8_t pad[24];
+};
+
 // A format, or a text with its changing parts masked.
 enum pf_template_kind { PF_TEMPLATE_FORMAT = 1, PF_TEMPLATE_MASKED = 2 };
 struct pf_template {
@@ -404,7 +413,8 @@ struct pf_slot {
     double log_uniform;  // drawn ahead for the next skip (pf-skip.h); 0: not yet
     uint64_t scopes;     // struct pf_scope_stack, in units; 0: no scope was profiled
     uint64_t context;    // struct pf_context, in units
-    uint64_t reserved[10];
+    uint64_t slow_contexts; // PF_SLOT_SLOWEST of struct pf_slow_context, in units; 0: none was set
+    uint64_t reserved[9];
     struct pf_entry cache[PF_CACHE_ENTRIES] __attribute__((aligned(128)));
     struct pf_event slowest[PF_SLOT_SLOWEST];
     struct pf_error errors[PF_SLOT_ERRORS];
@@ -426,6 +436,7 @@ _Static_assert(sizeof(struct pf_scope_sums) == PF_UNIT, "a unit");
 _Static_assert(sizeof(struct pf_scopes) % PF_UNIT == 0, "whole units");
 _Static_assert(sizeof(struct pf_scope_stack) % PF_UNIT == 0, "whole units");
 _Static_assert(sizeof(struct pf_context) % PF_UNIT == 0, "whole units");
+_Static_assert(sizeof(struct pf_slow_context) == 2 * PF_UNIT, "whole units");
 _Static_assert(sizeof(struct pf_slot) % 128 == 0, "threads do not share lines");
 _Static_assert(__builtin_offsetof(struct pf_slot, cache) == 256,
                "the cache starts on its own lines");

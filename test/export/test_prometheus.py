@@ -82,6 +82,15 @@ class Prometheus(Lab):
         self.assertGreater(families, 8)
         self.assertGreater(exemplars, 0)
 
+    def test_exemplars_name_the_request(self):
+        self.leave([target("scopes"), "2"], STOP_IN_CONTEXT="exit")
+        text = get(self.scraped() + "/metrics", {"Accept": OPENMETRICS})
+        self.assertRegex(text, b'function="printf".* # {pid="[0-9]+",address="0x[0-9a-f]+",'
+                               b'request_id="request-43"} ')
+        done = subprocess.run([SYSTEM_PYTHON, "-c", STRICT], input=text, capture_output=True)
+        if b"ModuleNotFoundError" not in done.stderr:
+            self.assertEqual(done.returncode, 0, done.stderr.decode())
+
     def test_other_pages_and_methods(self):
         self.leave(PRINTS)
         url = self.scraped()

@@ -94,6 +94,18 @@ print("good")
 """
 
 
+SAMPLER = """
+import gi
+gi.require_version("Pf", "1")
+from gi.repository import GObject, Pf
+import sys
+class Sampler(GObject.Object, Pf.Sampler):
+    def do_decide(self, context, decision):
+        print(context.operation_name, context.user_id, context.request_id)
+Pf.Steering.new(Pf.Controller.new_for_pid(int(sys.argv[1])), Sampler()).step()
+"""
+
+
 class Reader(unittest.TestCase):
     lost = 0
 
@@ -351,6 +363,27 @@ class Scopes(pf.Case):
         said = [(t["user_id"], t["request_id"], t["operation"])
                 for t in show(run, path)["threads"] if "user_id" in t]
         self.assertEqual(said, [("user-7", "request-42", "pay")])
+        # Each slow call knows for whom it was made, not for whom the thread works now.
+        made = {(s["function"], s["user_id"], s["request_id"])
+                for s in show(run, path)["slowest"] if "request_id" in s}
+        self.assertEqual(made, {("printf", "user-7", "request-43"), ("fflush", "user-7", "request-42")})
+
+    def test_a_sampler_is_told_the_context(self):
+        run, process = pf.start([pf.build("scopes"), "2"], extra={"STOP_IN_CONTEXT": "wait"})
+        try:
+            while process.stdout.readline() != b"inside\n":
+                pass
+            env = {**os.environ, **pf.environment(run), "LD_PRELOAD": ""}
+            done = subprocess.run(["/usr/bin/python3", "-c", SAMPLER, str(process.pid)], env=env,
+                                  capture_output=True, text=True, check=False)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+        if "ModuleNotFoundError" in done.stderr or "not available" in done.stderr:
+            self.skipTest("no typelib, or PyGObject is not installed: " + done.stderr[-80:].strip())
+        self.assertEqual((done.returncode, done.stdout), (0, "pay user-7 request-42\n"), done.stderr)
 
 
 if __name__ == "__main__":

@@ -85,7 +85,11 @@ static void in_context(void) {
         printf("inside\n");
     }
     fflush(stdout);
-    if (getenv("STOP_IN_CONTEXT") != NULL) {
+    const char *stop = getenv("STOP_IN_CONTEXT");
+    if (stop != NULL) {
+        if (strcmp(stop, "wait") == 0) {
+            pause();
+        }
         _exit(0);
     }
 }
