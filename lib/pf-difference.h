@@ -33,7 +33,7 @@ typedef struct {
  * @text: what it says; "" when not known
  * @calls: calls
  * @bytes: bytes
- * @latency: time of a call in ns: mean without the quickest and the slowest tenth
+ * @latency: time of a call in ns: mean of the middle half
  * @cost: @calls times @latency, in ns
  *
  * The same line in two runs, matched by output function, calling function and message, whatever its
@@ -56,6 +56,8 @@ PF_API PfDifference *pf_difference_ref(PfDifference *self);
 PF_API void pf_difference_unref(PfDifference *self);
 PF_API gboolean pf_change_is_significant(const PfChange *self);
 
+PF_API GPtrArray *pf_snapshots_compare(GPtrArray *before, GPtrArray *after,
+                                       PfSymbolizer *symbolizer, gdouble noise);
 PF_API GPtrArray *pf_snapshot_compare(PfSnapshot *before, PfSnapshot *after,
                                       PfSymbolizer *symbolizer, gdouble noise);
 

@@ -305,7 +305,8 @@ typedef struct {
  * @name: name of the thread
  * @thread_count: threads that were counted here, one after the other
  * @wall_ns: wall time of those threads
- * @output_percent: share of its wall time in output, flushes included; -1: not known
+ * @output_percent: estimated share of its wall time in output, flushes included, held at 100, which
+ *   an estimate may exceed; -1: not known
  * @longest_stall_ns: its slowest call; 0: none was timed
  * @longest_stall_unix_ns: when that began
  * @longest_stall_address: return address of that call

@@ -213,7 +213,8 @@ static gdouble output_percent(const PfThread *thread) {
                      (pf_stats_has_estimate(&thread->flushes) ||
                       flushes <= MOST_UNKNOWN * (gdouble)thread->stats.message_count);
     gdouble output = pf_stats_get_cost_ns(&thread->stats) + pf_stats_get_cost_ns(&thread->flushes);
-    return known && thread->wall_ns != 0 ? 100 * output / (gdouble)thread->wall_ns : -1;
+    // An estimate may be longer than the thread has lived; the truth may not.
+    return known && thread->wall_ns != 0 ? MIN(100 * output / (gdouble)thread->wall_ns, 100) : -1;
 }
 
 static PfThread *thread_row(pf_sums *sums, guint index) {

@@ -7,7 +7,7 @@ static const cli_option options[] = {
     {"fail-on", 0, "GATES",
      "such as 'site.cost>+10%,site.calls>+5%': exit status 1 when a line does"},
     {"format", 'f', "text|json|junit|markdown", "what to print"},
-    {"noise", 0, "PERCENT", "how much means of two runs differ without any change (3)"},
+    {"noise", 0, "PERCENT", "how much two single runs differ without any change (3)"},
     CLI_HELP,
 };
 
@@ -67,6 +67,43 @@ static PfSnapshot *open_one(const gchar *operand) {
     return snapshot;
 }
 
+// The word that stands between the runs before and those after; G_MAXUINT when the operands make no sense.
+static guint find_versus(const cli_args *args) {
+    guint found = G_MAXUINT;
+    for (guint i = 0; i < args->operand_count; i++) {
+        if (strcmp(args->operands[i], "vs") == 0) {
+            found = found == G_MAXUINT ? i : 0;
+        }
+    }
+    if (found == G_MAXUINT && args->operand_count == 2) {
+        return 2;
+    }
+    if (found == 0 || found >= args->operand_count - 1) {
+        cli_warn("several runs of each side are written BEFORE... vs AFTER...; a file of that name "
+                 "is ./vs");
+        return G_MAXUINT;
+    }
+    return found;
+}
+
+static GPtrArray *open_runs(gchar **operands, guint count) {
+    g_autoptr(GPtrArray) runs = g_ptr_array_new_with_free_func(g_object_unref);
+    for (guint i = 0; i < count; i++) {
+        PfSnapshot *one = open_one(operands[i]);
+        if (one == NULL) {
+            return NULL;
+        }
+        g_ptr_array_add(runs, one);
+    }
+    return g_steal_pointer(&runs);
+}
+
+// The first of them names all.
+static gchar *name_runs(gchar **operands, guint count) {
+    return count == 1 ? g_strdup(operands[0])
+                      : g_strdup_printf("%s and %u more", operands[0], count - 1);
+}
+
 // Only a change that is beyond doubt, and larger than the gate allows.
 static void apply(diff_result *result) {
     for (guint g = 0; g < result->gates->len; g++) {
@@ -104,14 +141,24 @@ static gint run(cli_args *args) {
         return cli_fail("--noise %s is not a number from 0 to 100", given);
     }
     g_autoptr(GArray) gates = read_gates(cli_value(args, "fail-on"));
-    g_autoptr(PfSnapshot) before = gates != NULL ? open_one(args->operands[0]) : NULL;
-    g_autoptr(PfSnapshot) after = before != NULL ? open_one(args->operands[1]) : NULL;
+    guint versus = gates != NULL ? find_versus(args) : G_MAXUINT;
+    if (versus == G_MAXUINT) {
+        return 2;
+    }
+    gboolean pair = versus == 2 && args->operand_count == 2;
+    guint first = pair ? 1 : versus; // runs before, runs after
+    gchar **rest = &args->operands[pair ? 1 : versus + 1];
+    guint second = g_strv_length(rest);
+    g_autoptr(GPtrArray) before = open_runs(args->operands, first);
+    g_autoptr(GPtrArray) after = before != NULL ? open_runs(rest, second) : NULL;
     if (after == NULL) {
         return 2;
     }
-    g_autoptr(GPtrArray) rows = pf_snapshot_compare(before, after, NULL, noise / 100);
+    g_autofree gchar *before_name = name_runs(args->operands, first);
+    g_autofree gchar *after_name = name_runs(rest, second);
+    g_autoptr(GPtrArray) rows = pf_snapshots_compare(before, after, NULL, noise / 100);
     g_autoptr(GArray) failures = g_array_new(FALSE, FALSE, sizeof(diff_failure));
-    diff_result result = {args->operands[0], args->operands[1], rows, gates, failures};
+    diff_result result = {before_name, after_name, rows, gates, failures};
     apply(&result);
     gint status = print(args, &result);
     return status != 0 ? status : failures->len > 0;
@@ -119,18 +166,21 @@ static gint run(cli_args *args) {
 
 const cli_command command_diff = {
     .name = "diff",
-    .operands = "BEFORE AFTER",
+    .operands = "BEFORE AFTER | BEFORE... vs AFTER...",
     .summary = "compares two runs line by line; with --fail-on a gate for CI",
     .details =
         "Lines are matched by output function, calling function and message, so that a rebuild and "
         "other addresses do not matter. The interval of each change holds for all lines together. "
+        "With several runs of each side (five, say) their own spread makes the intervals; two runs "
+        "alone cannot tell a change from a moody machine, and --noise is assumed. "
         "A gate fails only for a change that is beyond doubt and larger than the gate allows; then "
         "the exit status is 1.",
     .examples = "pfprof diff old.pfs new.pfs  # what has changed?\n"
+                "pfprof diff old-*.pfs vs new-*.pfs  # several runs of each: fewer false alarms\n"
                 "pfprof diff -f markdown --fail-on 'site.cost>+10%' old.pfs new.pfs  # in CI",
     .options = options,
     .operand = CLI_OPERAND_PROCESS,
     .least = 2,
-    .most = 2,
+    .most = 2001,
     .run = run,
 };

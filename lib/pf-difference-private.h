@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// A line in one run, and what changed between runs.  Internal.
+#pragma once
+#include "pf-difference.h"
+
+typedef struct {
+    gdouble calls;
+    gdouble bytes;
+    gdouble clock_ns; // what the latencies of its process cannot tell apart
+    PfHistogram *histogram;
+} pf_run;
+
+#define PF_CHANGES 4u // calls, bytes, latency, cost
+
+// Runs are pf_run.  `noise`: what two runs differ by without a change; it counts only when each side
+// has one.  `p`: how likely a change may be seen where there is none.
+void pf_runs_compare(GArray *before, GArray *after, gdouble noise, gdouble p,
+                     PfChange *const changes[PF_CHANGES]);

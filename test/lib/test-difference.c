@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// What `pfprof diff` takes for a change: runs are drawn by chance here, so that neither the machine's mood nor
+// its load decides.
+#include "pf-difference-private.h"
+#include "pf-test.h"
+#include <math.h>
+
+#define LINES 3u
+#define PAIRS 1000u
+
+static GRand *chance;
+
+static gdouble normal(void) {
+    gdouble u = g_rand_double_range(chance, 1e-12, 1);
+    return sqrt(-2 * log(u)) * cos(2 * G_PI * g_rand_double(chance));
+}
+
+// A run whose mean is off by `drift`, of calls that vary by a fifth; `burst`: the share of them that a
+// busy machine made ten times longer.
+static pf_run draw(guint timed, gdouble mean, gdouble drift, gdouble burst) {
+    g_autofree guint64 *values = g_new(guint64, timed);
+    gdouble off = exp(drift * normal());
+    for (guint i = 0; i < timed; i++) {
+        gdouble value = mean * off * exp(0.2 * normal());
+        values[i] = (guint64)(g_rand_double(chance) < burst ? 10 * value : value);
+    }
+    return (pf_run){timed, timed * 30, 20, pf_histogram_new_from_values(values, timed)};
+}
+
+static void clear_run(gpointer data) { pf_histogram_unref(((pf_run *)data)->histogram); }
+
+typedef struct {
+    guint runs;
+    guint timed;
+    gdouble drift;
+    gdouble burst;
+    gdouble change; // factor on the mean of the first line
+} situation;
+
+// How many of the pairs show a line that costs more or less; *ret_first: how often it is the first.
+static guint alarms(const situation *what, guint *ret_first) {
+    guint count = 0;
+    *ret_first = 0;
+    for (guint pair = 0; pair < PAIRS; pair++) {
+        gboolean alarm = FALSE;
+        for (guint line = 0; line < LINES; line++) {
+            PfChange change[PF_CHANGES] = {0};
+            PfChange *const changes[] = {&change[0], &change[1], &change[2], &change[3]};
+            GArray *side[2];
+            for (guint s = 0; s < 2; s++) {
+                side[s] = g_array_new(FALSE, TRUE, sizeof(pf_run));
+                g_array_set_clear_func(side[s], clear_run);
+                for (guint i = 0; i < what->runs; i++) {
+                    gdouble factor = s == 1 && line == 0 ? what->change : 1;
+                    gdouble burst = i == 0 && s == 1 ? what->burst : 0;
+                    pf_run one = draw(what->timed, 10000 * factor, what->drift, burst);
+                    g_array_append_val(side[s], one);
+                }
+            }
+            pf_runs_compare(side[0], side[1], 0.03, 0.05 / LINES, changes);
+            ck_assert(change[3].is_known);
+            gboolean seen = pf_change_is_significant(&change[3]);
+            alarm |= seen;
+            *ret_first += seen && line == 0;
+            g_array_unref(side[0]);
+            g_array_unref(side[1]);
+        }
+        count += alarm;
+    }
+    return count;
+}
+
+// Five per hundred, and what chance adds to that in so many pairs (four standard deviations).
+static guint most(void) { return (guint)(0.05 * PAIRS + 4 * sqrt(0.05 * 0.95 * PAIRS)); }
+
+START_TEST(test_no_change) {
+    // Two runs that differ by 3 %, as --noise says; a burst over a tenth of a run; runs that differ a lot.
+    const situation same[] = {
+        {1, 400, 0.0212, 0, 1}, {1, 400, 0, 0.1, 1}, {3, 400, 0.1, 0, 1}, {5, 400, 0.02, 0.1, 1}};
+    for (guint i = 0; i < G_N_ELEMENTS(same); i++) {
+        guint first;
+        guint count = alarms(&same[i], &first);
+        ck_assert_msg(count <= most(), "situation %u: %u alarms of %u", i, count, PAIRS);
+    }
+}
+END_TEST
+
+START_TEST(test_a_tenth) {
+    // One run of each side on a quiet machine; five on one whose runs differ by 3 %.
+    const situation more[] = {{1, 2000, 0.003, 0, 1.1}, {5, 400, 0.021, 0, 1.1}};
+    for (guint i = 0; i < G_N_ELEMENTS(more); i++) {
+        guint first;
+        alarms(&more[i], &first);
+        ck_assert_msg(first >= 0.95 * PAIRS, "situation %u: seen in %u of %u", i, first, PAIRS);
+    }
+}
+END_TEST
+
+// A machine that is nothing but moody: one run of each is fooled, five are not.
+START_TEST(test_moody) {
+    guint first;
+    const situation pair = {1, 400, 0.05, 0, 1};
+    const situation five = {5, 400, 0.05, 0, 1};
+    ck_assert_uint_gt(alarms(&pair, &first), 2 * most());
+    ck_assert_uint_le(alarms(&five, &first), most());
+}
+END_TEST
+
+// Nothing is known of a line that is new, or that was timed too seldom.
+START_TEST(test_unknown) {
+    GArray *side[2];
+    for (guint s = 0; s < 2; s++) {
+        pf_run none = {s == 0 ? 0 : 100, s == 0 ? 0 : 4000, 20, NULL};
+        side[s] = g_array_new(FALSE, TRUE, sizeof(pf_run));
+        g_array_append_val(side[s], none);
+    }
+    PfChange change[PF_CHANGES] = {0};
+    PfChange *const changes[] = {&change[0], &change[1], &change[2], &change[3]};
+    pf_runs_compare(side[0], side[1], 0.03, 0.05, changes);
+    for (guint i = 0; i < PF_CHANGES; i++) {
+        ck_assert(!change[i].is_known && !pf_change_is_significant(&change[i]));
+    }
+    ck_assert_double_eq(change[0].after, 100);
+    g_array_unref(side[0]);
+    g_array_unref(side[1]);
+}
+END_TEST
+
+int main(void) {
+    chance = g_rand_new_with_seed(20);
+    const TTest *const tests[] = {test_no_change, test_a_tenth, test_moody, test_unknown, NULL};
+    return pf_test_run("difference", tests);
+}

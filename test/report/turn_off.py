@@ -1,0 +1,108 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Is "turning this line off saves 12 %" true?  Real programs are profiled; then they run without the line's
+# calls (test/targets/liboff.c), and the CPU time that this saves is compared with the estimate.  CPU time, since
+# their logs are in tmpfs, where no call waits, and since a busy machine does not change it.
+#
+# turn_off.py [ROUNDS]: 50 rounds of each program; the exit status is 1 unless 90 % are within their interval.
+import json
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
+import pfharness as pf  # noqa: E402
+
+PFPROF = os.environ.get("PF_COMMAND") or os.path.join(pf.ROOT, "build/lib/cli/pfprof")
+RATE = os.environ.get("RATE", "0.2")
+PAIRS = 5  # of runs with and without, one after the other; their median counts
+PYTHON = """import logging, os
+logging.basicConfig(level=os.environ.get("LEVEL", "DEBUG"))
+for i in range(30000): logging.debug("step %d", i)"""
+GAWK = """BEGIN { for (i = 0; i < 30000; i++) { for (k = 0; k < 10; k++) s += sqrt(k)
+          if (!ENVIRON["QUIET"]) print "DEBUG: a step of the program" > "/dev/stderr" } }"""
+DASH = """[ "$QUIET" ] || set -x; i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done"""
+
+# The function that is left out, the program, and how its user would switch the line off.
+PROGRAMS = {
+    "C, fprintf to a log": ("fprintf", lambda: [pf.build("habits"), "debug", "100000"], None),
+    "python3, logging": ("write", lambda: ["/usr/bin/python3", "-c", PYTHON], {"LEVEL": "INFO"}),
+    "gawk, print to stderr": ("fwrite_unlocked", lambda: ["gawk", GAWK], {"QUIET": "1"}),
+    "dash, set -x": ("write", lambda: ["dash", "-c", DASH], {"QUIET": "1"}),
+}
+
+
+def run(argv, folder, extra):
+    """CPU seconds that it took."""
+    env = {**os.environ, "PF_DIR": folder, "LD_PRELOAD": pf.build("liboff"), **extra}
+    with open(os.path.join(folder, "err.log"), "wb") as err:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(argv, env=env, stdout=subprocess.DEVNULL, stderr=err, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def estimate(argv, folder):
+    """What the finding says: ms and limits.  None: there is no finding."""
+    path = os.path.join(folder, "s.pfs")
+    run([PFPROF, "run", "--library", pf.LIB, "--rate", RATE, "--output", "none", "--save", path, "--", *argv], folder, {})
+    report = json.loads(subprocess.run([PFPROF, "report", "--json", path], capture_output=True, check=True).stdout)
+    found = [f for f in report["findings"] if f["kind"] == "not-worth"]
+    return [found[0][k] / 1e6 for k in ("saved_ns", "saved_low_ns", "saved_high_ns")] if found else None
+
+
+def measure(argv, folder, off):
+    """ms that are saved, and the share of the CPU time."""
+    pairs = []
+    for _ in range(PAIRS):
+        with_it = run(argv, folder, {})
+        pairs.append((with_it, with_it - run(argv, folder, off)))
+    return (statistics.median(p[1] for p in pairs) * 1000,
+            100 * statistics.median(p[1] / p[0] for p in pairs))
+
+
+def judge(name, rounds, folder):
+    function, make, switch = PROGRAMS[name]
+    argv = make()
+    within = said = 0
+    errors = []
+    widths = []
+    for _ in range(rounds):
+        guess = estimate(argv, folder)
+        if guess is None:
+            continue
+        real = measure(argv, folder, {"PF_OFF": function})[0]
+        said += 1
+        within += guess[1] <= real <= guess[2]
+        errors.append(100 * (guess[0] / real - 1))
+        widths.append([100 * (limit / guess[0] - 1) for limit in guess[1:]])
+        if os.environ.get("VERBOSE"):
+            print(f"  {guess[0]:.1f} ms ({guess[1]:.1f} to {guess[2]:.1f}) measured {real:.1f}")
+    share = measure(argv, folder, {"PF_OFF": function})[1]
+    whole = f"; its own switch saves {measure(argv, folder, switch)[1]:.0f} %" if switch else ""
+    low, high = (statistics.median(w[i] for w in widths or [(0, 0)]) for i in (0, 1))
+    print(f"{name:22} {within} of {said} within, {rounds - said} without a finding; estimate less measured "
+          f"{statistics.median(errors or [0]):+.0f} %, interval {low:+.0f} % to {high:+.0f} %; the calls are "
+          f"{share:.0f} % of CPU time{whole}", flush=True)
+    return said >= 0.5 * rounds and within >= 0.9 * said
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+    folder = tempfile.mkdtemp(dir="/dev/shm", prefix="pf-off-")
+    try:
+        fine = [judge(name, rounds, folder) for name in PROGRAMS if shutil.which(PROGRAMS[name][1]()[0])]
+        print(f"load {os.getloadavg()[0]:.1f}; {sum(fine)} of {len(fine)} programs")
+        return 0 if len(fine) >= 3 and all(fine) else 1
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
