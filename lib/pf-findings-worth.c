@@ -247,8 +247,8 @@ static gboolean is_restorer(const PfFrame *frame) {
     return same;
 }
 
-static gboolean is_unsafe(const PfSnapshot *self, const gchar *function) {
-    GPtrArray *functions = self->tables.functions;
+static gboolean is_unsafe(PfSnapshot *self, const gchar *function) {
+    GPtrArray *functions = pf_snapshot_tables(self)->functions;
     for (guint i = 0; i < functions->len; i++) {
         const PfFunction *one = g_ptr_array_index(functions, i);
         if (strcmp(one->name, function) == 0) {

@@ -3,6 +3,7 @@
 #include "pf-group.h"
 #include "pf-vector.h"
 #include <math.h>
+#include <string.h>
 
 #define CHUNK 256
 
@@ -13,6 +14,12 @@ void pf_octave_pool_init(pf_octave_pool *self) {
 void pf_octave_pool_clear(pf_octave_pool *self) { g_ptr_array_unref(self->chunks); }
 
 static pf_octave_sum *take(pf_octave_pool *self) {
+    pf_octave_sum *spare = self->spare;
+    if (spare != NULL) { // linked through their first words
+        self->spare = *(pf_octave_sum **)(void *)spare;
+        memset(spare, 0, sizeof *spare);
+        return spare;
+    }
     if (self->left == 0) {
         g_ptr_array_add(self->chunks, g_new0(pf_octave_sum, CHUNK));
         self->left = CHUNK;
@@ -21,33 +28,37 @@ static pf_octave_sum *take(pf_octave_pool *self) {
     return &chunk[CHUNK - self->left--];
 }
 
-// sum[i] += counts[i] weight, and count[i] += counts[i].
-static PF_WIDE void add_octave(const uint32_t *restrict counts, double weight, double *restrict sum,
-                               uint64_t *restrict count) {
-    for (unsigned i = 0; i < PF_HIST_SUB; i++) {
-        // In halves, because vectors convert signed numbers only.
-        double number = 2.0 * (int32_t)(counts[i] >> 1) + (int32_t)(counts[i] & 1);
-        sum[i] += number * weight;
-        count[i] += counts[i];
+static pf_octave_sum *octave_of(pf_group *self, pf_octave_pool *pool, unsigned octave) {
+    if (self->octave[octave] == NULL) {
+        self->octave[octave] = take(pool);
+    }
+    return self->octave[octave];
+}
+
+// One function for all octaves: whichever the loader picks, it is called once.
+static PF_WIDE void add_octaves(pf_octave_sum *const *sums, const pf_numbers *n) {
+    for (unsigned o = 0; o < n->octave_count; o++) {
+        const uint32_t *restrict counts = n->bucket[o];
+        pf_octave_sum *restrict sum = sums[n->octave[o]];
+        for (unsigned i = 0; i < PF_HIST_SUB; i++) {
+            // In halves, because vectors convert signed numbers only.
+            double number = 2.0 * (int32_t)(counts[i] >> 1) + (int32_t)(counts[i] & 1);
+            sum->weight[i] += number * n->stands_for;
+            sum->count[i] += counts[i];
+        }
     }
 }
 
 static void add_histogram(pf_group *self, pf_octave_pool *pool, const pf_numbers *n) {
     for (unsigned o = 0; o < n->octave_count; o++) {
-        pf_octave_sum **sum = &self->octave[n->octave[o]];
-        if (*sum == NULL) {
-            *sum = take(pool);
-        }
-        add_octave(n->bucket[o], n->stands_for, (*sum)->weight, (*sum)->count);
+        octave_of(self, pool, n->octave[o]);
     }
+    add_octaves(self->octave, n);
     if (n->certain != 0) {
         unsigned bucket = pf_hist_bucket(n->certain_ns / n->certain);
-        pf_octave_sum **sum = &self->octave[bucket / PF_HIST_SUB];
-        if (*sum == NULL) {
-            *sum = take(pool);
-        }
-        (*sum)->weight[bucket % PF_HIST_SUB] += (double)n->certain;
-        (*sum)->count[bucket % PF_HIST_SUB] += n->certain;
+        pf_octave_sum *sum = octave_of(self, pool, bucket / PF_HIST_SUB);
+        sum->weight[bucket % PF_HIST_SUB] += (double)n->certain;
+        sum->count[bucket % PF_HIST_SUB] += n->certain;
     }
 }
 
@@ -71,8 +82,7 @@ static void add_reasons(pf_group *self, const pf_numbers *n) {
     }
 }
 
-void pf_group_add(pf_group *self, pf_octave_pool *pool, const pf_numbers *n, unsigned call,
-                  const pf_model_process *process) {
+void pf_group_add(pf_group *self, pf_octave_pool *pool, const pf_numbers *n, unsigned call) {
     self->calls += n->calls;
     self->bytes += n->bytes;
     self->bytes_unknown += pf_calls[call].bytes_unknown ? n->calls : 0;
@@ -91,12 +101,11 @@ void pf_group_add(pf_group *self, pf_octave_pool *pool, const pf_numbers *n, uns
     for (unsigned i = 0; i < PF_SIZE_CLASSES; i++) {
         self->sizes[i] += n->sizes[i];
     }
-    int64_t first = pf_model_unix_ns(process, n->first_ns);
-    int64_t last = pf_model_unix_ns(process, n->last_ns);
-    if (first > 0 && (self->first_unix_ns == 0 || first < self->first_unix_ns)) {
-        self->first_unix_ns = first;
+    if (n->first_unix_ns > 0 &&
+        (self->first_unix_ns == 0 || n->first_unix_ns < self->first_unix_ns)) {
+        self->first_unix_ns = n->first_unix_ns;
     }
-    self->last_unix_ns = MAX(self->last_unix_ns, last);
+    self->last_unix_ns = MAX(self->last_unix_ns, n->last_unix_ns);
     add_reasons(self, n);
     add_histogram(self, pool, n);
 }
@@ -134,14 +143,23 @@ void pf_group_merge(pf_group *self, pf_octave_pool *pool, const pf_group *other)
         if (other->octave[o] == NULL) {
             continue;
         }
-        if (self->octave[o] == NULL) {
-            self->octave[o] = take(pool);
-        }
+        pf_octave_sum *restrict sum = octave_of(self, pool, o);
+        const pf_octave_sum *restrict from = other->octave[o];
         for (unsigned i = 0; i < PF_HIST_SUB; i++) {
-            self->octave[o]->weight[i] += other->octave[o]->weight[i];
-            self->octave[o]->count[i] += other->octave[o]->count[i];
+            sum->weight[i] += from->weight[i];
+            sum->count[i] += from->count[i];
         }
     }
+}
+
+void pf_group_empty(pf_group *self, pf_octave_pool *pool) {
+    for (unsigned o = 0; o < PF_HIST_OCTAVES; o++) {
+        if (self->octave[o] != NULL) {
+            *(pf_octave_sum **)(void *)self->octave[o] = pool->spare;
+            pool->spare = self->octave[o];
+        }
+    }
+    memset(self, 0, sizeof *self);
 }
 
 #define FEWEST 30u // timed calls for an interval of a share

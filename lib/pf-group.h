@@ -24,8 +24,8 @@ typedef struct {
     uint64_t emoji;
     uint64_t fields;
     uint64_t errors;
-    uint64_t first_ns; // on the monotonic clock
-    uint64_t last_ns;
+    int64_t first_unix_ns;
+    int64_t last_unix_ns;
     double weight; // Horvitz-Thompson sums, as in struct pf_stratum
     double weighted_ns;
     double spread;
@@ -47,7 +47,9 @@ typedef struct {
 } pf_numbers;
 
 // Everything but the stratum and `stands_for`.
-void pf_numbers_read(pf_numbers *ret_numbers, const pf_cell *cell);
+void pf_numbers_read(pf_numbers *ret_numbers, const pf_cell *cell, const pf_model_process *process);
+// Timed calls of a cell that has a detail.
+uint64_t pf_numbers_count_timed(const pf_cell *cell);
 // The rate at which the cell's calls were sampled; -1: several, 2: all of them were timed, or it has none.
 double pf_numbers_rate(const pf_numbers *numbers);
 // The stratum and `stands_for`.
@@ -59,6 +61,21 @@ static inline double pf_detail_weight(const struct pf_detail *detail) {
 }
 static inline double pf_detail_weighted_ns(const struct pf_detail *detail) {
     return detail->weighted_ns + (detail->period == 1 ? (double)detail->timed.sum_ns : 0);
+}
+
+// The first octave from `octave` on that a detail has buckets of; PF_HIST_OCTAVES: none.  Most have a few,
+// one after the other.
+static inline unsigned pf_next_octave(const struct pf_detail *detail, unsigned octave) {
+    const uint32_t *link = detail->octave;
+    while (octave < PF_HIST_OCTAVES && link[octave] == 0) {
+        octave++;
+        while (octave + 8 <= PF_HIST_OCTAVES && octave % 2 == 0 &&
+               (link[octave] | link[octave + 1] | link[octave + 2] | link[octave + 3] |
+                link[octave + 4] | link[octave + 5] | link[octave + 6] | link[octave + 7]) == 0) {
+            octave += 8;
+        }
+    }
+    return octave;
 }
 
 typedef struct {
@@ -93,15 +110,17 @@ typedef struct {
 typedef struct {
     GPtrArray *chunks;
     gsize left;
+    pf_octave_sum *spare; // given back
 } pf_octave_pool;
 void pf_octave_pool_init(pf_octave_pool *self);
 void pf_octave_pool_clear(pf_octave_pool *self);
 
 // Begins with a group of zeroes.
-void pf_group_add(pf_group *self, pf_octave_pool *pool, const pf_numbers *numbers, unsigned call,
-                  const pf_model_process *process);
+void pf_group_add(pf_group *self, pf_octave_pool *pool, const pf_numbers *numbers, unsigned call);
 // All of `other` but the estimate.
 void pf_group_merge(pf_group *self, pf_octave_pool *pool, const pf_group *other);
+// Back to zeroes; its octaves go back to the pool.
+void pf_group_empty(pf_group *self, pf_octave_pool *pool);
 void pf_group_finish(const pf_group *self, PfStats *ret_stats);
 
 // pf-histogram.c

@@ -6,13 +6,13 @@
 
 #define MOST (UINT64_MAX >> 8)
 
-static uint64_t sane(uint64_t later, uint64_t earlier) {
+static inline uint64_t sane(uint64_t later, uint64_t earlier) {
     return MIN(pf_less(later, earlier), MOST);
 }
 
 static double wide(const uint64_t half[2]) { return (double)half[1] * 0x1p64 + (double)half[0]; }
 
-static double wide_less(const uint64_t later[2], const uint64_t earlier[2]) {
+static inline double wide_less(const uint64_t later[2], const uint64_t earlier[2]) {
     uint64_t low;
     uint64_t borrow = __builtin_sub_overflow(later[0], earlier[0], &low);
     if (later[1] < earlier[1] + borrow) {
@@ -24,8 +24,8 @@ static double wide_less(const uint64_t later[2], const uint64_t earlier[2]) {
 // A cell that is no difference is one to nothing.
 static const struct pf_detail nothing;
 
-static void read_reasons(pf_numbers *n, const struct pf_detail *now,
-                         const struct pf_detail *before) {
+static inline __attribute__((always_inline)) void
+read_reasons(pf_numbers *n, const struct pf_detail *now, const struct pf_detail *before) {
     for (unsigned i = 0; i < PF_WHY_COUNT; i++) {
         n->reason[i].count = sane(now->why[i].count, before->why[i].count);
         n->reason[i].sum_ns = sane(now->why[i].sum_ns, before->why[i].sum_ns);
@@ -38,19 +38,20 @@ static void read_reasons(pf_numbers *n, const struct pf_detail *now,
         sane(now->timed.count, before->timed.count) + sane(now->certain, before->certain);
     double stands_for = looked != 0 ? (double)timed / (double)looked : 1;
     for (unsigned i = 0; i < PF_LEVEL_COUNT; i++) {
-        n->levels[i] = (uint64_t)((double)sane(now->level[i], before->level[i]) * stands_for + 0.5);
+        uint64_t count = sane(now->level[i], before->level[i]);
+        n->levels[i] = count != 0 ? (uint64_t)((double)count * stands_for + 0.5) : 0;
     }
     for (unsigned i = 0; i < PF_SIZE_CLASSES; i++) {
         n->sizes[i] = sane(now->sizes[i], before->sizes[i]);
     }
 }
 
-static void read_histogram(pf_numbers *n, const pf_cell *cell) {
+static inline void read_histogram(pf_numbers *n, const pf_cell *cell) {
     n->octave_count = 0;
-    for (unsigned octave = 0; octave < PF_HIST_OCTAVES; octave++) {
-        uint32_t link = cell->detail->octave[octave];
+    for (unsigned octave = pf_next_octave(cell->detail, 0); octave < PF_HIST_OCTAVES;
+         octave = pf_next_octave(cell->detail, octave + 1)) {
         const size_t size = PF_HIST_SUB * sizeof(uint32_t);
-        const uint32_t *now = link != 0 ? pf_reader_at(cell->reader, link, size) : NULL;
+        const uint32_t *now = pf_reader_at(cell->reader, cell->detail->octave[octave], size);
         if (now == NULL) {
             continue;
         }
@@ -72,8 +73,8 @@ static void read_histogram(pf_numbers *n, const pf_cell *cell) {
 
 // The longest call of a difference is not known: at most the longest of all, and at most the end of
 // the highest bucket that has grown.
-static uint64_t longest(const pf_numbers *n, const struct pf_detail *now,
-                        const struct pf_detail *before) {
+static inline __attribute__((always_inline)) uint64_t
+longest(const pf_numbers *n, const struct pf_detail *now, const struct pf_detail *before) {
     if (before == &nothing || now->max_ns > before->max_ns) {
         return now->max_ns;
     }
@@ -88,17 +89,11 @@ static uint64_t longest(const pf_numbers *n, const struct pf_detail *now,
     return n->certain_ns;
 }
 
-void pf_numbers_read(pf_numbers *n, const pf_cell *cell) {
+// Compiled twice: with nothing before, half of it goes.
+static inline __attribute__((always_inline)) void read_detail(pf_numbers *n, const pf_cell *cell,
+                                                              const pf_model_process *process,
+                                                              const struct pf_detail *before) {
     const struct pf_detail *now = cell->detail;
-    const struct pf_detail *before = cell->before != NULL ? cell->before : &nothing;
-    memset(n, 0, offsetof(pf_numbers, octave));
-    n->calls = cell->calls;
-    n->bytes = cell->bytes;
-    n->octave_count = 0;
-    n->period_unknown = now == NULL;
-    if (now == NULL) {
-        return;
-    }
     n->sampled = sane(now->timed.count, before->timed.count);
     n->sum_ns = sane(now->timed.sum_ns, before->timed.sum_ns);
     n->sumsq = wide_less(now->timed.sumsq_ns2, before->timed.sumsq_ns2);
@@ -109,10 +104,10 @@ void pf_numbers_read(pf_numbers *n, const pf_cell *cell) {
     n->emoji = MIN(sane(now->emoji, before->emoji), n->sampled + n->certain);
     n->fields = sane(now->fields, before->fields);
     n->errors = sane(now->errors, before->errors);
-    n->first_ns = before->last_ns != 0 ? before->last_ns : now->first_ns;
-    n->last_ns = now->last_ns;
-    if (n->sampled + n->certain == 0) {
-        n->first_ns = n->last_ns = 0;
+    if (n->sampled + n->certain != 0) {
+        uint64_t first_ns = before->last_ns != 0 ? before->last_ns : now->first_ns;
+        n->first_unix_ns = pf_model_unix_ns(process, first_ns);
+        n->last_unix_ns = pf_model_unix_ns(process, now->last_ns);
     }
     n->weight = pf_sane_sum(pf_detail_weight(now) - pf_sane_sum(pf_detail_weight(before)));
     n->weighted_ns =
@@ -124,6 +119,24 @@ void pf_numbers_read(pf_numbers *n, const pf_cell *cell) {
     read_reasons(n, now, before);
     read_histogram(n, cell);
     n->max_ns = n->sampled + n->certain == 0 ? 0 : longest(n, now, before);
+}
+
+void pf_numbers_read(pf_numbers *n, const pf_cell *cell, const pf_model_process *process) {
+    memset(n, 0, offsetof(pf_numbers, octave));
+    n->calls = cell->calls;
+    n->bytes = cell->bytes;
+    n->period_unknown = cell->detail == NULL;
+    if (cell->detail != NULL && cell->before == NULL) {
+        read_detail(n, cell, process, &nothing);
+    } else if (cell->detail != NULL) {
+        read_detail(n, cell, process, cell->before);
+    }
+}
+
+uint64_t pf_numbers_count_timed(const pf_cell *cell) {
+    const struct pf_detail *before = cell->before != NULL ? cell->before : &nothing;
+    return sane(cell->detail->timed.count, before->timed.count) +
+           sane(cell->detail->certain, before->certain);
 }
 
 #define SEVERAL -1.0
@@ -141,39 +154,47 @@ double pf_numbers_rate(const pf_numbers *n) {
     return ABS(off) <= 1e-6 * period && n->period >= 1 ? 1 / n->period : SEVERAL;
 }
 
-// Sum of counts[i] i^power, for powers 0 to 3; exact.
-static PF_WIDE void octave_moments(const uint32_t *counts, uint64_t ret_moment[4]) {
-    static const uint32_t first[PF_HIST_SUB] = {0, 1, 2,  3,  4,  5,  6,  7,
-                                                8, 9, 10, 11, 12, 13, 14, 15};
-    uint64_t moment[4] = {0};
-    for (unsigned i = 0; i < PF_HIST_SUB; i++) {
-        uint32_t square = first[i] * first[i];
-        moment[0] += counts[i];
-        moment[1] += (uint64_t)counts[i] * first[i];
-        moment[2] += (uint64_t)counts[i] * square;
-        moment[3] += (uint64_t)counts[i] * (square * first[i]);
+#define LANES 4
+typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
+typedef int32_t int_lanes __attribute__((vector_size(LANES * sizeof(int32_t))));
+
+// In halves, because vectors convert signed numbers only.
+static inline __attribute__((always_inline)) void lanes_of(lanes *ret_lanes,
+                                                           const uint32_t *counts) {
+    int_lanes half;
+    int_lanes rest;
+    for (unsigned i = 0; i < LANES; i++) {
+        half[i] = (int32_t)(counts[i] >> 1);
+        rest[i] = (int32_t)(counts[i] & 1);
     }
-    for (unsigned i = 0; i < 4; i++) {
-        ret_moment[i] = moment[i];
-    }
+    *ret_lanes = 2.0 * __builtin_convertvector(half, lanes) + __builtin_convertvector(rest, lanes);
 }
 
+static double sum_of(const lanes *l) { return ((*l)[0] + (*l)[1]) + ((*l)[2] + (*l)[3]); }
+
 // Moments of the histogram, each call at the middle of its bucket.  The middles of an octave are
-// evenly spaced, m + i d, so sums of powers of i are enough.
-static void add_moments(struct pf_stratum *stratum, const pf_numbers *n) {
+// evenly spaced.
+static PF_WIDE void add_moments(struct pf_stratum *stratum, const pf_numbers *n) {
+    lanes sum = {0};
+    lanes sumsq = {0};
+    lanes sumcube = {0};
     for (unsigned o = 0; o < n->octave_count; o++) {
-        uint64_t moment[4];
-        octave_moments(n->bucket[o], moment);
-        double m = pf_hist_middle(n->octave[o] * PF_HIST_SUB);
-        double d = pf_hist_middle(n->octave[o] * PF_HIST_SUB + 1) - m;
-        double c0 = (double)moment[0];
-        double c1 = (double)moment[1] * d;
-        double c2 = (double)moment[2] * d * d;
-        double c3 = (double)moment[3] * d * d * d;
-        stratum->mid_sum += c0 * m + c1;
-        stratum->mid_sumsq += c0 * m * m + 2 * c1 * m + c2;
-        stratum->sumcube += c0 * m * m * m + 3 * c1 * m * m + 3 * c2 * m + c3;
+        double first = pf_hist_middle(n->octave[o] * PF_HIST_SUB);
+        double step = pf_hist_middle(n->octave[o] * PF_HIST_SUB + 1) - first;
+        lanes middle = first + step * (lanes){0, 1, 2, 3};
+        for (unsigned i = 0; i < PF_HIST_SUB; i += LANES, middle += LANES * step) {
+            lanes product;
+            lanes_of(&product, &n->bucket[o][i]);
+            product *= middle;
+            sum += product;
+            product *= middle;
+            sumsq += product;
+            sumcube += product * middle;
+        }
     }
+    stratum->mid_sum = sum_of(&sum);
+    stratum->mid_sumsq = sum_of(&sumsq);
+    stratum->sumcube = sum_of(&sumcube);
 }
 
 void pf_numbers_prepare(pf_numbers *n) {

@@ -167,8 +167,8 @@ GPtrArray *pf_snapshot_get_real_sites(PfSnapshot *self, PfSymbolizer *symbolizer
     }
     pf_paths_settle(&work.paths);
     g_autoptr(GHashTable) sites = sort_paths(&work.paths);
-    for (guint i = 0; i < self->tables.call_sites->len; i++) {
-        PfCallSite *site = g_ptr_array_index(self->tables.call_sites, i);
+    for (guint i = 0; i < pf_snapshot_tables(self)->call_sites->len; i++) {
+        PfCallSite *site = g_ptr_array_index(pf_snapshot_tables(self)->call_sites, i);
         if (!site->is_message) {
             continue;
         }

@@ -124,8 +124,10 @@ static gboolean scan_relation(scanner *self, condition *to, GError **error) {
 
 static gboolean take_value(scanner *self, condition *to, const gchar *value, GError **error) {
     if (to->subject == LEVEL) {
+        const gchar *name =
+            g_ascii_strcasecmp(value, "err") == 0 ? "error" : value; // as syslog says
         for (guint i = 0; i < G_N_ELEMENTS(levels); i++) {
-            if (g_ascii_strcasecmp(levels[i], value) == 0) {
+            if (g_ascii_strcasecmp(levels[i], name) == 0) {
                 to->level = i;
                 return TRUE;
             }

@@ -53,7 +53,8 @@ typedef struct {
  * PfSamplingContext:
  * @current_time: seconds since 1970
  * @operation_name: (nullable): what it is doing, where the program says so; else the program's name
- * @log_level: (nullable): level of the message, where one message is decided on
+ * @log_level: (nullable): level of the message, where one message is decided on: emerg, alert, crit,
+ *   error, warning, notice, info, debug
  * @user_id: (nullable): whose work it is: what one of its threads said last by PF_PROFILE_CONTEXT()
  * @request_id: (nullable): likewise, of which request
  * @cpu_usage_percent: CPU in use, of all CPUs together; below 0: not known

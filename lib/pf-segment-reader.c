@@ -297,14 +297,6 @@ pf_reader *pf_reader_new_from_file(const char *path, GError **error) {
 
 // --- ways in
 
-const void *pf_reader_at(const pf_reader *self, uint64_t link, size_t size) {
-    const uint64_t first = sizeof(struct pf_segment) / PF_UNIT;
-    if (link < first || link >= self->size / PF_UNIT || size > self->size - link * PF_UNIT) {
-        return NULL;
-    }
-    return self->base + link * PF_UNIT;
-}
-
 const void *pf_reader_take(pf_reader *self, uint64_t link, size_t size) {
     const void *at = pf_reader_at(self, link, size);
     if (at == NULL || self->budget < 0) {

@@ -50,7 +50,13 @@ bool pf_segment_check_header(const struct pf_segment *header, size_t size, const
                              GError **error);
 
 // `size` bytes at a link; NULL when the link is 0 or leads out of the copy or into the header.
-const void *pf_reader_at(const pf_reader *self, uint64_t link, size_t size);
+static inline const void *pf_reader_at(const pf_reader *self, uint64_t link, size_t size) {
+    const uint64_t first = sizeof(struct pf_segment) / PF_UNIT;
+    if (link < first || link >= self->size / PF_UNIT || size > self->size - link * PF_UNIT) {
+        return NULL;
+    }
+    return self->base + link * PF_UNIT;
+}
 
 // The same, paid from the budget; NULL too when that is used up, and then pf_reader_is_exhausted().
 const void *pf_reader_take(pf_reader *self, uint64_t link, size_t size);

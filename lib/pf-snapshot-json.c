@@ -166,8 +166,9 @@ static void put_process(pf_json *json, const PfProcess *process) {
 static void put_processes(pf_json *json, PfSnapshot *self) {
     GPtrArray *processes = pf_snapshot_get_processes(self);
     guint sites = 0;
-    for (guint i = 0; i < self->tables.call_sites->len; i++) {
-        sites += ((PfCallSite *)g_ptr_array_index(self->tables.call_sites, i))->is_message;
+    for (guint i = 0; i < pf_snapshot_tables(self)->call_sites->len; i++) {
+        sites +=
+            ((PfCallSite *)g_ptr_array_index(pf_snapshot_tables(self)->call_sites, i))->is_message;
     }
     if (processes->len > 0) {
         pf_json_begin(json, "process", '{');
@@ -186,7 +187,7 @@ static void put_processes(pf_json *json, PfSnapshot *self) {
 }
 
 static void put_metrics(pf_json *json, PfSnapshot *self) {
-    const PfStats *stats = &self->tables.messages;
+    const PfStats *stats = &pf_snapshot_tables(self)->messages;
     const PfProcess *process = pf_snapshot_get_process(self);
     pf_json_begin(json, "metrics", '{');
     put_stats(json, stats);
@@ -213,8 +214,8 @@ static void put_metrics(pf_json *json, PfSnapshot *self) {
 
 static void put_functions(pf_json *json, PfSnapshot *self, const gchar *title, gboolean messages) {
     pf_json_begin(json, title, '[');
-    for (guint i = 0; i < self->tables.functions->len; i++) {
-        const PfFunction *function = g_ptr_array_index(self->tables.functions, i);
+    for (guint i = 0; i < pf_snapshot_tables(self)->functions->len; i++) {
+        const PfFunction *function = g_ptr_array_index(pf_snapshot_tables(self)->functions, i);
         if (function->is_message != messages) {
             continue;
         }
@@ -253,8 +254,8 @@ static void put_templates(pf_json *json, const GPtrArray *templates) {
 static void put_sites(pf_json *json, PfSnapshot *self, PfSymbolizer *symbolizer, const gchar *title,
                       gboolean messages) {
     pf_json_begin(json, title, '[');
-    for (guint i = 0; i < self->tables.call_sites->len; i++) {
-        const PfCallSite *site = g_ptr_array_index(self->tables.call_sites, i);
+    for (guint i = 0; i < pf_snapshot_tables(self)->call_sites->len; i++) {
+        const PfCallSite *site = g_ptr_array_index(pf_snapshot_tables(self)->call_sites, i);
         if (site->is_message != messages) {
             continue;
         }
@@ -307,8 +308,8 @@ static void put_real_sites(pf_json *json, PfSnapshot *self, PfSymbolizer *symbol
 
 static void put_streams(pf_json *json, PfSnapshot *self) {
     pf_json_begin(json, "streams", '[');
-    for (guint i = 0; i < self->tables.streams->len; i++) {
-        const PfStream *stream = g_ptr_array_index(self->tables.streams, i);
+    for (guint i = 0; i < pf_snapshot_tables(self)->streams->len; i++) {
+        const PfStream *stream = g_ptr_array_index(pf_snapshot_tables(self)->streams, i);
         pf_json_element(json, '{');
         pf_json_uint(json, "id", stream->id);
         if (stream->fd >= 0) {
@@ -332,8 +333,8 @@ static void put_streams(pf_json *json, PfSnapshot *self) {
 
 static void put_threads(pf_json *json, PfSnapshot *self) {
     pf_json_begin(json, "threads", '[');
-    for (guint i = 0; i < self->tables.threads->len; i++) {
-        const PfThread *thread = g_ptr_array_index(self->tables.threads, i);
+    for (guint i = 0; i < pf_snapshot_tables(self)->threads->len; i++) {
+        const PfThread *thread = g_ptr_array_index(pf_snapshot_tables(self)->threads, i);
         pf_json_element(json, '{');
         pf_json_uint(json, "pid", thread->pid);
         pf_json_uint(json, "tid", thread->tid);
@@ -367,8 +368,8 @@ static void put_threads(pf_json *json, PfSnapshot *self) {
 
 static void put_levels(pf_json *json, PfSnapshot *self) {
     pf_json_begin(json, "levels", '{');
-    for (guint i = 0; i < self->tables.levels->len; i++) {
-        const PfLevelCount *level = g_ptr_array_index(self->tables.levels, i);
+    for (guint i = 0; i < pf_snapshot_tables(self)->levels->len; i++) {
+        const PfLevelCount *level = g_ptr_array_index(pf_snapshot_tables(self)->levels, i);
         pf_json_fixed(json, level->name, level->message_count, 0);
     }
     pf_json_end(json, '}');
@@ -436,8 +437,8 @@ static void put_stacks(pf_json *json, PfSnapshot *self, PfSymbolizer *symbolizer
 
 static void put_scopes(pf_json *json, PfSnapshot *self, PfSymbolizer *symbolizer) {
     pf_json_begin(json, "scopes", '[');
-    for (guint i = 0; i < self->tables.scopes->len; i++) {
-        const PfScope *scope = g_ptr_array_index(self->tables.scopes, i);
+    for (guint i = 0; i < pf_snapshot_tables(self)->scopes->len; i++) {
+        const PfScope *scope = g_ptr_array_index(pf_snapshot_tables(self)->scopes, i);
         pf_json_element(json, '{');
         g_autofree gchar *name = pf_scope_title(scope, symbolizer);
         pf_json_string(json, "name", name);
@@ -531,14 +532,14 @@ gchar *pf_snapshot_to_json(PfSnapshot *self, PfSymbolizer *symbolizer) {
     put_streams(&json, self);
     put_threads(&json, self);
     put_levels(&json, self);
-    put_templates(&json, self->tables.templates);
+    put_templates(&json, pf_snapshot_tables(self)->templates);
     put_events(&json, used, "slowest", pf_snapshot_get_slowest(self));
     if (self->flags & PF_SNAPSHOT_RECENT) {
         put_events(&json, used, "recent", pf_snapshot_get_recent(self));
     }
     put_stacks(&json, self, used);
     put_scopes(&json, self, used);
-    put_coverage(&json, &self->tables.coverage);
+    put_coverage(&json, &pf_snapshot_tables(self)->coverage);
     put_findings(&json, self, used);
     g_string_append(json.text, "}\n");
     return g_string_free(json.text, FALSE);

@@ -7,12 +7,13 @@
 struct _PfSnapshot {
     GObject parent_instance;
     pf_model *model;
-    pf_tables tables;
     PfSnapshotFlags flags;
     GPtrArray *processes;
     guint thread_count;
     guint64 overhead_ns;
     // Made when somebody asks.
+    gsize tables_made;
+    pf_tables tables; // by pf_snapshot_tables()
     GMutex lock;
     GPtrArray *slowest;
     GPtrArray *recent;
@@ -21,6 +22,8 @@ struct _PfSnapshot {
 };
 
 PfSnapshot *pf_snapshot_new_from_model(pf_model *model, PfSnapshotFlags flags); // takes the model
+
+const pf_tables *pf_snapshot_tables(PfSnapshot *self);
 
 // Takes the reader; with NULL the error stands as it is.
 PfSnapshot *pf_snapshot_new_from_reader(pf_reader *reader, PfSnapshotFlags flags, GError **error);

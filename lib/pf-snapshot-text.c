@@ -112,7 +112,7 @@ static gchar *count_text(gdouble count) {
 }
 
 static void put_metrics(pf_text *text, PfSnapshot *self) {
-    const PfStats *stats = &self->tables.messages;
+    const PfStats *stats = &pf_snapshot_tables(self)->messages;
     const PfProcess *process = pf_snapshot_get_process(self);
     gdouble timed = (gdouble)stats->sampled_count;
     struct {
@@ -146,7 +146,7 @@ static void put_metrics(pf_text *text, PfSnapshot *self) {
 }
 
 static void put_total(pf_text *text, PfSnapshot *self) {
-    const PfStats *stats = &self->tables.messages;
+    const PfStats *stats = &pf_snapshot_tables(self)->messages;
     const PfEstimate *estimate = &stats->estimate;
     pf_text_add(text, "\n  all calls together: ");
     if (!pf_stats_has_estimate(stats)) {
@@ -169,7 +169,7 @@ static void put_total(pf_text *text, PfSnapshot *self) {
 }
 
 static void put_functions(pf_text *text, PfSnapshot *self) {
-    const GPtrArray *functions = self->tables.functions;
+    const GPtrArray *functions = pf_snapshot_tables(self)->functions;
     if (functions->len == 0) {
         return;
     }
@@ -251,7 +251,7 @@ static void put_sites(pf_text *text, PfSnapshot *self, PfSymbolizer *symbolizer)
 }
 
 static void put_streams(pf_text *text, PfSnapshot *self) {
-    const GPtrArray *streams = self->tables.streams;
+    const GPtrArray *streams = pf_snapshot_tables(self)->streams;
     g_autofree gchar *title = g_strdup_printf("  streams%*s calls    bytes   total flushes    tiny",
                                               (int)(28 + spare(text)), "");
     heading(text, title);
@@ -276,7 +276,7 @@ static void put_streams(pf_text *text, PfSnapshot *self) {
 }
 
 static void put_threads(pf_text *text, PfSnapshot *self) {
-    const GPtrArray *threads = self->tables.threads;
+    const GPtrArray *threads = pf_snapshot_tables(self)->threads;
     if (threads->len < 2) {
         return;
     }
@@ -307,7 +307,7 @@ static void put_threads(pf_text *text, PfSnapshot *self) {
 }
 
 static void put_scopes(pf_text *text, PfSnapshot *self, PfSymbolizer *symbolizer) {
-    const GPtrArray *scopes = self->tables.scopes;
+    const GPtrArray *scopes = pf_snapshot_tables(self)->scopes;
     if (scopes->len == 0) {
         return;
     }
@@ -361,7 +361,7 @@ static void put_slowest(pf_text *text, PfSnapshot *self, PfSymbolizer *symbolize
 }
 
 static void put_levels(pf_text *text, PfSnapshot *self) {
-    const GPtrArray *levels = self->tables.levels;
+    const GPtrArray *levels = pf_snapshot_tables(self)->levels;
     if (levels->len < 2) {
         return;
     }
@@ -375,7 +375,7 @@ static void put_levels(pf_text *text, PfSnapshot *self) {
 }
 
 static void put_errors(pf_text *text, PfSnapshot *self) {
-    const GPtrArray *errors = self->tables.errors;
+    const GPtrArray *errors = pf_snapshot_tables(self)->errors;
     for (guint i = 0; i < errors->len && i < MOST_ERRORS; i++) {
         const PfErrorCount *error = g_ptr_array_index(errors, i);
         g_autofree gchar *count = count_text((gdouble)error->count);
@@ -392,7 +392,7 @@ static void put_errors(pf_text *text, PfSnapshot *self) {
 }
 
 static void put_coverage(pf_text *text, PfSnapshot *self) {
-    const PfCoverage *coverage = &self->tables.coverage;
+    const PfCoverage *coverage = &pf_snapshot_tables(self)->coverage;
     pf_text_add(text, "\n  coverage   ");
     if (!coverage->is_known) {
         pf_text_add(text, "not known: the kernel does not tell what was written\n");

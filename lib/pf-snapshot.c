@@ -18,7 +18,9 @@ G_DEFINE_FINAL_TYPE(PfSnapshot, pf_snapshot, G_TYPE_OBJECT)
 static void pf_snapshot_finalize(GObject *object) {
     PfSnapshot *self = PF_SNAPSHOT(object);
     if (self->model != NULL) {
-        pf_tables_clear(&self->tables);
+        if (self->tables_made) {
+            pf_tables_clear(&self->tables);
+        }
         pf_model_unref(self->model);
     }
     g_clear_pointer(&self->processes, g_ptr_array_unref);
@@ -50,8 +52,16 @@ PfSnapshot *pf_snapshot_new_from_model(pf_model *model, PfSnapshotFlags flags) {
         overhead_known &= process->overhead_ns != 0;
     }
     self->overhead_ns = overhead_known ? self->overhead_ns : 0;
-    pf_tables_make(&self->tables, model);
     return self;
+}
+
+// Somebody who looks every second wants the tables of differences, not those of what they are made of.
+const pf_tables *pf_snapshot_tables(PfSnapshot *self) {
+    if (g_once_init_enter(&self->tables_made)) {
+        pf_tables_make(&self->tables, self->model);
+        g_once_init_leave(&self->tables_made, 1);
+    }
+    return &self->tables;
 }
 
 PfSnapshot *pf_snapshot_new_from_reader(pf_reader *reader, PfSnapshotFlags flags, GError **error) {
@@ -181,7 +191,9 @@ GPtrArray *pf_snapshot_get_processes(PfSnapshot *self) { return self->processes;
  *
  * Returns: (transfer none): what all messages cost
  */
-const PfStats *pf_snapshot_get_messages(PfSnapshot *self) { return &self->tables.messages; }
+const PfStats *pf_snapshot_get_messages(PfSnapshot *self) {
+    return &pf_snapshot_tables(self)->messages;
+}
 
 /**
  * pf_snapshot_get_flushes:
@@ -191,7 +203,9 @@ const PfStats *pf_snapshot_get_messages(PfSnapshot *self) { return &self->tables
  *
  * Returns: (transfer none): what all flushes cost: fflush, fclose, fsync ..., which are no messages
  */
-const PfStats *pf_snapshot_get_flushes(PfSnapshot *self) { return &self->tables.flushes; }
+const PfStats *pf_snapshot_get_flushes(PfSnapshot *self) {
+    return &pf_snapshot_tables(self)->flushes;
+}
 
 /**
  * pf_snapshot_get_uptime_seconds:
@@ -213,7 +227,7 @@ gdouble pf_snapshot_get_uptime_seconds(PfSnapshot *self) { return self->model->u
  */
 gdouble pf_snapshot_get_messages_per_second(PfSnapshot *self) {
     gdouble seconds = pf_snapshot_get_uptime_seconds(self);
-    return seconds > 0 ? (gdouble)self->tables.messages.message_count / seconds : 0;
+    return seconds > 0 ? (gdouble)pf_snapshot_tables(self)->messages.message_count / seconds : 0;
 }
 
 /**
@@ -279,7 +293,9 @@ guint64 pf_snapshot_get_lost(PfSnapshot *self, const gchar *reason) {
  *
  * Returns: (transfer none): how much of what the kernel says was written was seen
  */
-const PfCoverage *pf_snapshot_get_coverage(PfSnapshot *self) { return &self->tables.coverage; }
+const PfCoverage *pf_snapshot_get_coverage(PfSnapshot *self) {
+    return &pf_snapshot_tables(self)->coverage;
+}
 
 // --- tables
 
@@ -291,7 +307,9 @@ const PfCoverage *pf_snapshot_get_coverage(PfSnapshot *self) { return &self->tab
  *
  * Returns: (transfer none) (element-type PfFunction): output functions, then those that flush
  */
-GPtrArray *pf_snapshot_get_functions(PfSnapshot *self) { return self->tables.functions; }
+GPtrArray *pf_snapshot_get_functions(PfSnapshot *self) {
+    return pf_snapshot_tables(self)->functions;
+}
 
 /**
  * pf_snapshot_get_call_sites:
@@ -301,7 +319,9 @@ GPtrArray *pf_snapshot_get_functions(PfSnapshot *self) { return self->tables.fun
  *
  * Returns: (transfer none) (element-type PfCallSite): call sites, also those that flush
  */
-GPtrArray *pf_snapshot_get_call_sites(PfSnapshot *self) { return self->tables.call_sites; }
+GPtrArray *pf_snapshot_get_call_sites(PfSnapshot *self) {
+    return pf_snapshot_tables(self)->call_sites;
+}
 
 /**
  * pf_snapshot_get_streams:
@@ -311,7 +331,7 @@ GPtrArray *pf_snapshot_get_call_sites(PfSnapshot *self) { return self->tables.ca
  *
  * Returns: (transfer none) (element-type PfStream): streams
  */
-GPtrArray *pf_snapshot_get_streams(PfSnapshot *self) { return self->tables.streams; }
+GPtrArray *pf_snapshot_get_streams(PfSnapshot *self) { return pf_snapshot_tables(self)->streams; }
 
 /**
  * pf_snapshot_get_threads:
@@ -321,7 +341,7 @@ GPtrArray *pf_snapshot_get_streams(PfSnapshot *self) { return self->tables.strea
  *
  * Returns: (transfer none) (element-type PfThread): threads
  */
-GPtrArray *pf_snapshot_get_threads(PfSnapshot *self) { return self->tables.threads; }
+GPtrArray *pf_snapshot_get_threads(PfSnapshot *self) { return pf_snapshot_tables(self)->threads; }
 
 /**
  * pf_snapshot_get_levels:
@@ -331,7 +351,7 @@ GPtrArray *pf_snapshot_get_threads(PfSnapshot *self) { return self->tables.threa
  *
  * Returns: (transfer none) (element-type PfLevelCount): levels, most urgent first
  */
-GPtrArray *pf_snapshot_get_levels(PfSnapshot *self) { return self->tables.levels; }
+GPtrArray *pf_snapshot_get_levels(PfSnapshot *self) { return pf_snapshot_tables(self)->levels; }
 
 /**
  * pf_snapshot_get_templates:
@@ -341,7 +361,9 @@ GPtrArray *pf_snapshot_get_levels(PfSnapshot *self) { return self->tables.levels
  *
  * Returns: (transfer none) (element-type PfTemplateCount): message templates, most frequent first
  */
-GPtrArray *pf_snapshot_get_templates(PfSnapshot *self) { return self->tables.templates; }
+GPtrArray *pf_snapshot_get_templates(PfSnapshot *self) {
+    return pf_snapshot_tables(self)->templates;
+}
 
 /**
  * pf_snapshot_get_errors:
@@ -351,7 +373,7 @@ GPtrArray *pf_snapshot_get_templates(PfSnapshot *self) { return self->tables.tem
  *
  * Returns: (transfer none) (element-type PfErrorCount): failed calls, most frequent first
  */
-GPtrArray *pf_snapshot_get_errors(PfSnapshot *self) { return self->tables.errors; }
+GPtrArray *pf_snapshot_get_errors(PfSnapshot *self) { return pf_snapshot_tables(self)->errors; }
 
 /**
  * pf_snapshot_get_scopes:
@@ -361,7 +383,7 @@ GPtrArray *pf_snapshot_get_errors(PfSnapshot *self) { return self->tables.errors
  *
  * Returns: (transfer none) (element-type PfScope): profiled scopes
  */
-GPtrArray *pf_snapshot_get_scopes(PfSnapshot *self) { return self->tables.scopes; }
+GPtrArray *pf_snapshot_get_scopes(PfSnapshot *self) { return pf_snapshot_tables(self)->scopes; }
 
 static GPtrArray *get_lazily(PfSnapshot *self, GPtrArray **table,
                              GPtrArray *(*make)(PfSnapshot *self)) {

@@ -251,8 +251,8 @@ static GPtrArray *thread_rows(pf_sums *sums) {
 }
 
 static GPtrArray *level_rows(const pf_sums *sums) {
-    static const gchar *const names[PF_LEVEL_COUNT] = {"emerg",  "alert", "crit",  "err", "warning",
-                                                       "notice", "info",  "debug", "none"};
+    static const gchar *const names[PF_LEVEL_COUNT] = {
+        "emerg", "alert", "crit", "error", "warning", "notice", "info", "debug", "none"};
     GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)pf_level_count_unref);
     for (guint level = 0; level < PF_LEVEL_COUNT; level++) {
         if (sums->levels[level].calls > 0) {

@@ -113,7 +113,7 @@ static uint32_t find_template(pf_sums *sums, const pf_cell *cell, uint32_t link)
     pf_reader view = pf_reader_view(cell->reader);
     gchar *text = pf_reader_template_text(&view, link);
     pf_template_sums template = {
-        .text = g_string_chunk_insert_const(sums->model->strings, text),
+        .text = g_string_chunk_insert_const(sums->strings, text),
         .hash = from->hash,
         .is_format = from->kind == PF_TEMPLATE_FORMAT,
     };
@@ -188,6 +188,9 @@ static void note_levels(pf_sums *sums, const pf_numbers *numbers) {
     }
     double stands_for = (double)numbers->calls / (double)timed;
     for (unsigned i = 0; i < PF_LEVEL_NONE; i++) {
+        if (numbers->levels[i] == 0) {
+            continue;
+        }
         sums->levels[i].sampled += numbers->levels[i];
         sums->levels[i].calls += stands_for * (double)numbers->levels[i];
         with_level += numbers->levels[i];
@@ -227,67 +230,106 @@ static void note_flushes(pf_stream_sums *stream, const pf_cell *cell, const pf_n
     }
 }
 
-static void add_cell(pf_sums *sums, const pf_cell *cell) {
+// Cells are taken by site and stream, so that what is added up most often is in the nearest cache and
+// goes to the site and to the stream once for all its threads.
+typedef struct {
+    pf_group group;
+    uint32_t site;
+    uint32_t stream;
+} pf_run;
+
+static gboolean goes_on(const pf_run *run, const pf_cell *cell) {
+    return run->site == cell->site && run->stream == cell->stream;
+}
+
+static pf_group *group_of_stream(pf_sums *sums, uint32_t stream, unsigned call) {
+    return pf_is_message(call) ? &sums->streams[stream].messages : &sums->streams[stream].flushes;
+}
+
+static void end_run(pf_sums *sums, pf_run *run) {
+    if (run->group.calls != 0) {
+        unsigned call = pf_model_site_at(sums->model, run->site)->call;
+        pf_group_merge(&sums->sites[run->site].group, &sums->pool, &run->group);
+        pf_group_merge(group_of_stream(sums, run->stream, call), &sums->pool, &run->group);
+    }
+    pf_group_empty(&run->group, &sums->pool);
+}
+
+static void add_to_estimates(pf_sums *sums, const pf_cell *cell, pf_group *thread,
+                             const struct pf_stratum *stratum) {
+    pf_estimator_add(&sums->sites[cell->site].group.estimator, stratum);
+    pf_estimator_add(&group_of_stream(sums, cell->stream, cell->call)->estimator, stratum);
+    pf_estimator_add(&thread->estimator, stratum);
+    pf_estimator_add(&sums->functions[cell->call].estimator, stratum);
+    pf_estimator_add(
+        pf_is_message(cell->call) ? &sums->messages.estimator : &sums->flushes.estimator, stratum);
+}
+
+static void add_cell(pf_sums *sums, pf_run *run, const pf_cell *cell) {
     const pf_model_process *process =
         pf_model_process_at(sums->model, pf_model_thread_at(sums->model, cell->thread)->process);
     pf_site_sums *site = &sums->sites[cell->site];
-    pf_stream_sums *stream = &sums->streams[cell->stream];
-    pf_thread_sums *thread = &sums->threads[cell->thread];
     gboolean is_message = pf_is_message(cell->call);
-    PfStreamKind kind = g_array_index(sums->model->streams, pf_model_stream, cell->stream).kind;
     pf_numbers n;
-    pf_numbers_read(&n, cell);
+    pf_numbers_read(&n, cell, process);
     if (n.calls == 0) {
         return;
     }
     pf_numbers_prepare(&n);
     if (pf_is_scope(cell->call)) { // no message, no stream, no output of its thread
-        pf_group_add(&site->group, &sums->pool, &n, cell->call, process);
+        pf_group_add(&site->group, &sums->pool, &n, cell->call);
         pf_estimator_add(&site->group.estimator, &n.stratum);
         pf_scopes_add(site, cell);
         return;
     }
-    pf_group *groups[] = {&site->group, is_message ? &stream->messages : &stream->flushes,
-                          is_message ? &thread->messages : &thread->flushes};
-    for (unsigned i = 0; i < G_N_ELEMENTS(groups); i++) {
-        pf_group_add(groups[i], &sums->pool, &n, cell->call, process);
-    }
+    pf_thread_sums *of_thread = &sums->threads[cell->thread];
+    pf_group *thread = is_message ? &of_thread->messages : &of_thread->flushes;
+    pf_group_add(&run->group, &sums->pool, &n, cell->call);
+    pf_group_add(thread, &sums->pool, &n, cell->call);
     if (!pf_calls[cell->call].never_timed) {
-        for (unsigned i = 0; i < G_N_ELEMENTS(groups); i++) {
-            pf_estimator_add(&groups[i]->estimator, &n.stratum);
-        }
-        pf_estimator_add(&sums->functions[cell->call].estimator, &n.stratum);
-        pf_estimator_add(is_message ? &sums->messages.estimator : &sums->flushes.estimator,
-                         &n.stratum);
+        add_to_estimates(sums, cell, thread, &n.stratum);
     }
-    note_flushes(stream, cell, &n);
+    note_flushes(&sums->streams[cell->stream], cell, &n);
     note_stream(site, cell->stream);
-    site->thread_count += site->last_thread != cell->thread + 1;
-    site->last_thread = cell->thread + 1;
     if (is_message) {
         note_levels(sums, &n);
     }
     if (cell->detail != NULL) {
         note_templates(sums, cell, site, &n);
     }
+    PfStreamKind kind = g_array_index(sums->model->streams, pf_model_stream, cell->stream).kind;
     if (counted_by_kernel(cell->call, kind)) {
         sums->coverage.seen_bytes += n.bytes;
         sums->coverage.unknown_count += pf_calls[cell->call].bytes_unknown ? n.calls : 0;
     }
 }
 
+// A site's threads, in whose order the cells are.
+static void count_thread(pf_site_sums *site, const pf_cell *cell) {
+    gboolean has_calls =
+        cell->calls != 0 || (cell->detail != NULL && pf_numbers_count_timed(cell) != 0);
+    if (has_calls && !pf_is_scope(cell->call) && site->last_thread != cell->thread + 1) {
+        site->thread_count++;
+        site->last_thread = cell->thread + 1;
+    }
+}
+
 // A stream's flushes are charged to those who filled its buffer, by exact bytes.
-static void charge_flushes(pf_sums *sums) {
-    for (guint i = 0; i < sums->model->cells->len; i++) {
-        const pf_cell *cell = &g_array_index(sums->model->cells, pf_cell, i);
-        pf_stream_sums *stream = &sums->streams[cell->stream];
-        if (!pf_is_buffered(cell->call) || stream->buffered_bytes <= 0) {
-            continue;
-        }
+static void charge_flushes(pf_sums *sums, const pf_cell *cell) {
+    pf_stream_sums *stream = &sums->streams[cell->stream];
+    if (pf_is_buffered(cell->call) && stream->buffered_bytes > 0) {
         double charge = stream->flush_ns * (double)cell->bytes / stream->buffered_bytes;
         sums->sites[cell->site].group.charged_flush_ns += charge;
         stream->messages.charged_flush_ns += charge;
         sums->threads[cell->thread].messages.charged_flush_ns += charge;
+    }
+}
+
+static void look_at_cells_again(pf_sums *sums) {
+    for (guint i = 0; i < sums->model->cells->len; i++) {
+        const pf_cell *cell = &g_array_index(sums->model->cells, pf_cell, i);
+        count_thread(&sums->sites[cell->site], cell);
+        charge_flushes(sums, cell);
     }
 }
 
@@ -319,6 +361,7 @@ static void begin(pf_sums *sums, const pf_model *model) {
     sums->threads = g_new0(pf_thread_sums, model->threads->len);
     sums->functions = g_new0(pf_group, PF_CALL_COUNT);
     sums->templates = g_array_new(FALSE, TRUE, sizeof(pf_template_sums));
+    sums->strings = g_string_chunk_new(1024);
     pf_pair_map_init(&sums->template_of, 256);
     for (guint i = 0; i < model->sites->len; i++) {
         pf_estimator_init(&sums->sites[i].group.estimator, sums->rate);
@@ -348,40 +391,91 @@ static void end(pf_sums *sums) {
     g_free(sums->threads);
     g_free(sums->functions);
     g_array_unref(sums->templates);
+    g_string_chunk_free(sums->strings);
     pf_pair_map_clear(&sums->template_of);
     pf_octave_pool_clear(&sums->pool);
 }
 
 // Details lie far apart; all of one is read, in no order that the processor could guess.
-static void fetch(const GArray *cells, guint index) {
-    if (index < cells->len) {
-        const char *detail = (const char *)g_array_index(cells, pf_cell, index).detail;
-        for (size_t at = 0; detail != NULL && at < sizeof(struct pf_detail); at += PF_UNIT) {
-            __builtin_prefetch(detail + at);
-        }
+static void fetch(const pf_cell *cell) {
+    const char *detail = (const char *)cell->detail;
+    for (size_t at = 0; detail != NULL && at < sizeof(struct pf_detail); at += PF_UNIT) {
+        __builtin_prefetch(detail + at);
     }
 }
 
 // When the detail is there, its histogram.
-static void fetch_histogram(const GArray *cells, guint index) {
-    const pf_cell *cell = index < cells->len ? &g_array_index(cells, pf_cell, index) : NULL;
-    for (unsigned i = 0; cell != NULL && cell->detail != NULL && i < PF_HIST_OCTAVES; i++) {
-        uint32_t link = cell->detail->octave[i];
-        if (link != 0) {
-            __builtin_prefetch(pf_reader_at(cell->reader, link, PF_UNIT));
-        }
+static void fetch_histogram(const pf_cell *cell) {
+    const struct pf_detail *detail = cell->detail;
+    for (unsigned i = detail != NULL ? pf_next_octave(detail, 0) : PF_HIST_OCTAVES;
+         i < PF_HIST_OCTAVES; i = pf_next_octave(detail, i + 1)) {
+        __builtin_prefetch(pf_reader_at(cell->reader, detail->octave[i], PF_UNIT));
     }
+}
+
+// Indices of the cells in the order of one of their indices below `count`, otherwise as they were.
+static void sort_by(const pf_model *model, size_t member, guint count, const uint32_t *from,
+                    uint32_t *to) {
+    uint32_t *place = g_new0(uint32_t, count + 1);
+    const char *cells = model->cells->data;
+#define INDEX_OF(i)                                                                                \
+    (*(const uint32_t *)(const void *)(cells + (size_t)(i) * sizeof(pf_cell) + member))
+    for (guint i = 0; i < model->cells->len; i++) {
+        place[INDEX_OF(i) + 1]++;
+    }
+    for (guint i = 0; i < count; i++) {
+        place[i + 1] += place[i];
+    }
+    for (guint i = 0; i < model->cells->len; i++) {
+        to[place[INDEX_OF(from[i])]++] = from[i];
+    }
+#undef INDEX_OF
+    g_free(place);
+}
+
+// By site, and by stream where that is the same.
+static uint32_t *order_of_cells(const pf_model *model) {
+    guint count = model->cells->len;
+    uint32_t *order = g_new(uint32_t, count);
+    uint32_t *by_stream = g_new(uint32_t, count);
+    for (guint i = 0; i < count; i++) {
+        order[i] = i;
+    }
+    sort_by(model, offsetof(pf_cell, stream), model->streams->len, order, by_stream);
+    sort_by(model, offsetof(pf_cell, site), model->sites->len, by_stream, order);
+    g_free(by_stream);
+    return order;
+}
+
+static void add_cells(pf_sums *sums) {
+    const pf_cell *cells = (const pf_cell *)(const void *)sums->model->cells->data;
+    guint count = sums->model->cells->len;
+    uint32_t *order = order_of_cells(sums->model);
+    pf_run run = {.site = 0};
+    for (guint i = 0; i < count; i++) {
+        const pf_cell *cell = &cells[order[i]];
+        if (i + 3 < count) {
+            fetch(&cells[order[i + 3]]);
+        }
+        if (i + 1 < count) {
+            fetch_histogram(&cells[order[i + 1]]);
+        }
+        if (!goes_on(&run, cell)) {
+            end_run(sums, &run);
+            run.site = cell->site;
+            run.stream = cell->stream;
+        }
+        add_cell(sums, &run, cell);
+    }
+    end_run(sums, &run);
+    g_free(order);
 }
 
 void pf_tables_make(pf_tables *ret_tables, const pf_model *model) {
     pf_sums sums;
     begin(&sums, model);
-    for (guint i = 0; i < model->cells->len; i++) {
-        fetch(model->cells, i + 3);
-        fetch_histogram(model->cells, i + 1);
-        add_cell(&sums, &g_array_index(model->cells, pf_cell, i));
-    }
-    charge_flushes(&sums);
+    add_cells(&sums);
+    look_at_cells_again(&sums);
     cover(&sums);
     pf_tables_rows(ret_tables, &sums);
     end(&sums);

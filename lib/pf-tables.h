@@ -64,7 +64,7 @@ typedef struct {
 } pf_thread_sums;
 
 typedef struct {
-    const gchar *text; // in the model's strings
+    const gchar *text; // in the sums' strings
     uint64_t hash;
     gboolean is_format;
     pf_tally tally;
@@ -81,6 +81,7 @@ typedef struct {
     pf_group messages;
     pf_group flushes;
     GArray *templates; // pf_template_sums
+    GStringChunk *strings;
     pf_pair_map template_of;
     pf_tally levels[PF_LEVEL_COUNT];
     PfCoverage coverage;

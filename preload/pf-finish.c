@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes the summary, once, when a process ends or its image is replaced.
 #include "pf-clock.h"
+#include "pf-end.h"
 #include "pf-observer.h"
 #include "pf-probe.h"
 #include "pf-process.h"
@@ -110,27 +111,6 @@ void *pf_map_scratch(size_t *ret_size) {
     return NULL;
 }
 
-// What a reader of the file wants to know of a process that is gone.
-static void store_end(const struct pf_summary *summary) {
-    struct pf_segment *segment = pf_process.segment;
-    struct pf_out how = {.text = segment->how, .size = sizeof segment->how - 1};
-    pf_out(&how, summary->how);
-    segment->how[how.used] = 0;
-    segment->exit_status = summary->status;
-    segment->overhead_ns = summary->overhead_ns;
-    segment->exit_wchar = summary->coverage.known
-                              ? segment->kernel_bytes_base + summary->coverage.kernel_bytes
-                              : UINT64_MAX;
-}
-
-static void forget_end(void) {
-    struct pf_segment *segment = pf_process.segment;
-    segment->how[0] = 0;
-    segment->exit_status = -1;
-    segment->overhead_ns = 0;
-    segment->exit_wchar = 0;
-}
-
 static void put_summary(struct pf_out *out, const struct pf_summary *summary, bool to_stderr) {
     const struct pf_setting *setting = pf_process.config.setting;
     if (setting[PF_VAR_FORMAT].number == 0) {
@@ -155,7 +135,10 @@ static void write_summary(const char *how, int status, bool is_end) {
     bool silent = pf_same(output, "none") || *output == 0 ||
                   (to_stderr && (pf_process.said || !stderr_is_ours()));
     bool has_readers = is_end && pf_process.segment_path[0] != 0;
-    if (silent && !(has_readers && setting[PF_VAR_KEEP_SEGMENT].number)) {
+    if (silent) {
+        if (has_readers && pf_process.segment != NULL) {
+            pf_end_note(how, status);
+        }
         return;
     }
     size_t size = pf_process.scratch_size;
@@ -167,9 +150,10 @@ static void write_summary(const char *how, int status, bool is_end) {
     struct pf_out out = {.text = scratch, .size = room};
     struct pf_summary *summary = pf_summary_make(scratch + room, size - room, how, status);
     if (summary != NULL && has_readers) {
-        store_end(summary);
+        pf_end_store(&(struct pf_end){how, status, summary->overhead_ns, summary->coverage.known,
+                                      summary->coverage.kernel_bytes});
     }
-    if (summary != NULL && !silent && summary->messages.calls + summary->scope_count != 0) {
+    if (summary != NULL && summary->messages.calls + summary->scope_count != 0) {
         put_summary(&out, summary, to_stderr);
     }
     pf_symbol_end();
@@ -221,7 +205,7 @@ void pf_unfinish(void) {
     }
     pf_process.finished = false;
     if (pf_process.segment != NULL) {
-        forget_end();
+        pf_end_forget();
         pf_segment_return();
         pf_process.segment->end_monotonic_ns = 0;
         __atomic_store_n(&pf_process.segment->state, PF_STATE_ACTIVE, __ATOMIC_RELEASE);

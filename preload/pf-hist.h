@@ -29,5 +29,5 @@ static inline uint64_t pf_hist_low(unsigned bucket) {
 
 // The middle of a bucket: what a reader takes for the values in it.
 static inline double pf_hist_middle(unsigned bucket) {
-    return ((double)pf_hist_low(bucket) + (double)pf_hist_low(bucket + 1) - 1) / 2;
+    return (double)(int64_t)(pf_hist_low(bucket) + pf_hist_low(bucket + 1) - 1) / 2;
 }

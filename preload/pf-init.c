@@ -95,7 +95,7 @@ void pf_note_kernel_bytes(void) {
 }
 
 bool pf_kernel_bytes(uint64_t *ret_whole, uint64_t *ret_living) {
-    return !pf_process.shut && written_by("/proc/self/io", ret_whole) &&
+    return !pf_process.shut && (ret_whole == NULL || written_by("/proc/self/io", ret_whole)) &&
            written_by_threads(ret_living);
 }
 

@@ -2,7 +2,7 @@
 // Adds the segment up: rows sorted by call, site, stream and thread, each group with its statistics.
 #include "pf-summary.h"
 #include "pf-clock.h"
-#include "pf-control.h"
+#include "pf-end.h"
 #include "pf-libc.h"
 #include "pf-probe.h"
 #include "pf-process.h"
@@ -469,23 +469,10 @@ static void cover(struct pf_summary *summary) {
             coverage->unknown_calls += pf_calls[row->call].bytes_unknown ? row->calls : 0;
         }
     }
-    uint64_t whole;
-    uint64_t living;
-    if (!pf_process.kernel_bytes_known || !pf_kernel_bytes(&whole, &living) ||
-        living < pf_process.kernel_bytes_base) {
+    coverage->known = pf_end_kernel_bytes(&coverage->kernel_bytes, &coverage->with_children);
+    if (!coverage->known) {
         return;
     }
-    // A process inherits the count of each child that it waits for; its living threads do not.  But
-    // they lack what ended threads wrote, so where there were any, the whole has to do.
-    bool ended = false;
-    uint64_t at = summary->segment != NULL ? summary->segment->first_slot : 0;
-    for (; at != 0; at = ((struct pf_slot *)pf_at(summary->segment, at))->next) {
-        const struct pf_slot *slot = pf_at(summary->segment, at);
-        ended |= slot->threads > 1 || slot->attach_ns == 0;
-    }
-    coverage->known = true;
-    coverage->with_children = ended && whole != living;
-    coverage->kernel_bytes = (ended ? whole : living) - pf_process.kernel_bytes_base;
     coverage->pending_bytes = pf_libc_pending();
     uint64_t gone = coverage->seen_bytes > coverage->pending_bytes
                         ? coverage->seen_bytes - coverage->pending_bytes
@@ -493,90 +480,6 @@ static void cover(struct pf_summary *summary) {
     gone = gone < coverage->kernel_bytes ? gone : coverage->kernel_bytes;
     coverage->percent =
         coverage->kernel_bytes ? 100.0 * (double)gone / (double)coverage->kernel_bytes : 100;
-}
-
-// Measured in blocks, of which the median counts: on a busy machine a block now and then holds the
-// time in which others ran.
-#define BLOCKS 9
-#define UNTIMED_ROUNDS 64
-#define TIMED_ROUNDS 32
-
-static double median(double *values) {
-    for (unsigned i = 1; i < BLOCKS; i++) {
-        for (unsigned j = i; j > 0 && values[j - 1] > values[j]; j--) {
-            double larger = values[j];
-            values[j] = values[j - 1];
-            values[j - 1] = larger;
-        }
-    }
-    return values[BLOCKS / 2];
-}
-
-static double since(uint64_t begun, unsigned rounds) {
-    return (double)pf_since(begun + pf_clock_cost_ns, pf_now()) / rounds;
-}
-
-static double measure_untimed(struct pf_entry *entry, void *site) {
-    double block[BLOCKS];
-    for (unsigned b = 0; b < BLOCKS; b++) {
-        uint64_t begun = pf_now();
-        for (unsigned i = 0; i < UNTIMED_ROUNDS; i++) {
-            entry->skip = UNTIMED_ROUNDS;
-            struct pf_entry *found = pf_enter(PF_CALL_write, -1, site, NULL);
-            pf_due(found);
-            pf_add(&found->bytes, i);
-        }
-        block[b] = since(begun, UNTIMED_ROUNDS);
-    }
-    return median(block);
-}
-
-static double measure_timed(struct pf_entry *entry) {
-    double block[BLOCKS];
-    for (unsigned b = 0; b < BLOCKS; b++) {
-        uint64_t begun = pf_now();
-        for (unsigned i = 0; i < TIMED_ROUNDS; i++) {
-            struct pf_probe probe;
-            pf_begin(&probe, entry, NULL, false);
-            pf_end(&probe, i, false);
-        }
-        block[b] = since(begun, TIMED_ROUNDS);
-    }
-    return median(block);
-}
-
-// Our own cost, measured now and here: the very probe, on a slot that nobody reads.
-static uint64_t measure_overhead(struct pf_summary *summary, struct pf_slot *practice) {
-    struct pf_thread *thread = &pf_thread;
-    struct pf_slot *slot = thread->slot;
-    if (slot == NULL || pf_process.shut) {
-        return 0;
-    }
-    struct pf_detail *detail = pf_slot_take(slot, sizeof *detail);
-    if (detail == NULL) {
-        return 0;
-    }
-    void *site = (void *)(uintptr_t)1;
-    uint64_t key = pf_key(PF_CALL_write, PF_STREAM_NONE, site);
-    struct pf_entry *entry = &practice->cache[pf_home((uintptr_t)site, PF_STREAM_NONE)];
-    entry->key = key;
-    entry->detail = (uint32_t)pf_units(summary->segment, detail);
-    practice->arena = slot->arena;
-    practice->ring = UINT64_MAX;
-    pf_control_set_rate(detail, key);
-    bool tried = thread->switches_tried;
-    thread->switches_tried = true;
-    thread->slot = practice;
-    double untimed = measure_untimed(entry, site);
-    double timed = measure_timed(entry);
-    slot->arena = practice->arena;
-    thread->slot = slot;
-    thread->switches_tried = tried;
-    double calls =
-        (double)(summary->messages.calls + summary->flushes.calls + summary->scope_calls.calls);
-    double due =
-        (double)(summary->messages.timed + summary->flushes.timed + summary->scope_calls.timed);
-    return (uint64_t)(calls * untimed + due * timed) + summary->segment->setup_ns;
 }
 
 double pf_thread_wall_ns(const struct pf_slot *slot) {
@@ -596,6 +499,14 @@ static void *carve(char **at, const char *end, size_t size) {
     void *piece = *at;
     *at += size;
     return piece;
+}
+
+static double calls_of(const struct pf_summary *s) {
+    return (double)(s->messages.calls + s->flushes.calls + s->scope_calls.calls);
+}
+
+static double timed_of(const struct pf_summary *s) {
+    return (double)(s->messages.timed + s->flushes.timed + s->scope_calls.timed);
 }
 
 // Each order keeps its own copy of the rows, because groups point into them.
@@ -683,6 +594,6 @@ struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, 
     add_up(&summary->scope_calls, copies[BY_CALL] + others, summary->row_count - others, rate);
     add_thread_flushes(summary, copies[BY_THREAD] + messages, flushes, rate);
     cover(summary);
-    summary->overhead_ns = measure_overhead(summary, practice);
+    summary->overhead_ns = pf_end_measure_overhead(practice, calls_of(summary), timed_of(summary));
     return summary;
 }

@@ -73,6 +73,23 @@ static PfProfilingConfig *read_config(const cli_args *args) {
     return g_steal_pointer(&config);
 }
 
+// The observer has no terminal: what it would refuse is said here, and the file of rules is named as it finds it.
+static gboolean check_sampler(PfProfilingConfig *config) {
+    const gchar *rules = pf_profiling_config_get_value(config, "rules");
+    g_autofree gchar *absolute = *rules != 0 ? g_canonicalize_filename(rules, NULL) : NULL;
+    if (absolute != NULL && strcmp(absolute, rules) != 0) {
+        pf_profiling_config_set(config, "rules", absolute, NULL);
+    }
+    g_autoptr(PfAdaptiveSamplingConfig) part = pf_profiling_config_get_adaptive_sampling(config);
+    g_autoptr(PfProcessorConfig) processor = pf_profiling_config_get_processor(config);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(PfSampler) sampler = pf_sampler_new_from_config(part, processor->sample_rate, &error);
+    if (error != NULL) {
+        cli_warn("%s", error->message);
+    }
+    return error == NULL;
+}
+
 // --- environment
 
 // An existing list stays, and stays first: its order is the user's.
@@ -108,6 +125,12 @@ static gchar **make_environment(PfProfilingConfig *config, const gchar *library,
     for (guint i = 0; i < G_N_ELEMENTS(fixed); i++) {
         all = g_environ_setenv(all, pf_profiling_config_get_variable(fixed[i].name), fixed[i].value,
                                TRUE);
+    }
+    // The observer that steers the tree, or exports what it counts, is this very program.
+    g_autofree gchar *self = g_file_read_link("/proc/self/exe", NULL);
+    if (self != NULL &&
+        pf_profiling_config_get_source(config, "command") == PF_CONFIG_SOURCE_DEFAULT) {
+        all = g_environ_setenv(all, pf_profiling_config_get_variable("command"), self, TRUE);
     }
     g_autofree gchar *list = preload_list(g_environ_getenv(all, "LD_PRELOAD"), library);
     return g_environ_setenv(all, "LD_PRELOAD", list, TRUE);
@@ -292,7 +315,7 @@ static gint say_not_started(const gchar *command, int problem) {
 static gint run(cli_args *args) {
     g_autoptr(PfProfilingConfig) config = read_config(args);
     g_autofree gchar *library = config != NULL ? choose_library(args) : NULL;
-    if (library == NULL || !check_places(config, args)) {
+    if (library == NULL || !check_places(config, args) || !check_sampler(config)) {
         return RUN_FAILED;
     }
     g_autofree gchar *folder =
@@ -340,7 +363,12 @@ const cli_command command_run = {
         "Processes that still run when the command has ended are counted up to then, and can be "
         "watched further by `pfprof list` and `pfprof show`.\n\n"
         "Settings come from the command line, the environment (PROVIDE_PROFILING_*) and the "
-        "configuration file, in this order. LD_PRELOAD is added to, never replaced.",
+        "configuration file, in this order. LD_PRELOAD is added to, never replaced.\n\n"
+        "With --sampler, `pfprof steer` runs beside the command and sets the rates of every "
+        "process that "
+        "lives for a tenth of a second or more; shorter ones keep the rate they began with. The "
+        "pattern "
+        "sampler needs its rules: --set rules=FILE.",
     .examples =
         "pfprof run -- make -j8  # which of all those processes spends time on output?\n"
         "pfprof run --rate 1 -- ./app --port 8080  # every call timed\n"

@@ -81,6 +81,28 @@ void run_folder_collect(const gchar *folder, PfSession *session, PfSessionFlags 
     }
 }
 
+// What an observer has locked there; FALSE: there is something else too.
+static gboolean remove_locks(const gchar *folder) {
+    GDir *dir = g_dir_open(folder, 0, NULL);
+    gboolean only_locks = dir != NULL;
+    const gchar *entry;
+    while (dir != NULL && (entry = g_dir_read_name(dir)) != NULL) {
+        only_locks &= g_str_has_suffix(entry, ".lock");
+    }
+    if (only_locks) {
+        g_dir_rewind(dir);
+        while ((entry = g_dir_read_name(dir)) != NULL) {
+            g_autofree gchar *path = g_build_filename(folder, entry, NULL);
+            unlink(path);
+        }
+    }
+    g_clear_pointer(&dir, g_dir_close);
+    return only_locks;
+}
+
 void run_folder_remove(const gchar *folder) {
-    rmdir(folder); // fails while there are segments of running processes in it
+    // Stays while there are segments of running processes in it.  Again, because an observer may just be
+    // starting; it ends by itself when there is nothing to observe.
+    for (guint i = 0; i < 5 && rmdir(folder) != 0 && remove_locks(folder); i++) {
+    }
 }

@@ -94,6 +94,24 @@ class Live(clikit.Case):
         for line in narrow.out.splitlines():
             self.assertLessEqual(len(line), 80, line)
 
+    def test_how_it_ended_without_a_summary(self):
+        """No output, no kept segment: who still holds the segment reads how the process ended."""
+        for settings in ({}, {"KEEP_SEGMENT": "true"}):
+            with self.subTest(settings):
+                echo = self.echo(SAMPLE_RATE="0.5", **settings)
+                echo.write(50)
+                (name,) = [n for n in os.listdir(self.world.folder)
+                           if n.startswith(f"{echo.pid}-") and n.endswith(".pfseg")]
+                held = os.path.join(self.world.folder, "held")
+                os.link(os.path.join(self.world.folder, name), held)
+                echo.end()
+                one = self.world.json("show", held)
+                os.unlink(held)
+                (process,) = one["processes"]
+                self.assertEqual((process["end"], process["status"]), ("exit", 0))
+                self.assertGreater(one["metrics"]["overhead_ns"], 0)
+                self.assertEqual(one["coverage"]["percent"], 100)
+
     def test_off_and_on(self):
         echo = self.echo()
         echo.write(7)

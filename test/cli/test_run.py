@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -70,6 +71,50 @@ class Run(clikit.Case):
         count = sum(t["message_count"] for t in one["threads"] if t["pid"] == pid)
         self.assertTrue(ended <= count <= begun, (ended, count, begun))
         self.assertIn("killed", [p["state"] for p in one["processes"]])
+
+    def steered(self, sampler, *options):
+        """Control words of two processes of one run: generation, rate, sampler, observer."""
+        saved = os.path.join(self.world.run.folder, "steered.pfs")
+        lines = "import os, time\nend = time.time() + 1.5\nwhile time.time() < end:\n" \
+                "    for i in range(50): os.write(1, b'a line\\n')\n    time.sleep(0.001)\n"
+        python = pf.need("python3")
+        done, one = self.sum_up("sh", "-c", f'{python} -c "$0" & {python} -c "$0"; wait', lines,
+                                options=["--sampler", sampler, "--save", saved, *options])
+        self.assertEqual((done.status, done.err), (0, ""))
+        words = []
+        for path in clikit.split_session(saved, self.world.run.folder):
+            with open(path, "rb") as file:
+                generation, _, rate, *_, which, observer = struct.unpack_from(
+                    "<IIdIIQQQIII", file.read(1024), 512)
+                words.append((generation, rate, which, observer))
+        return one, words
+
+    def test_samplers_steer_every_process(self):
+        rules = os.path.join(self.world.run.work, "all.rules")
+        with open(rules, "w", encoding="ascii") as file:
+            file.write("function=write -> 1\n")
+        samplers = ("load", "pattern", "statistical", "adaptive")
+        for sampler in samplers:
+            with self.subTest(sampler):
+                one, words = self.steered(sampler, "--rate", "0.05", "--set", "rules=all.rules")
+                self.assertEqual(len(words), 2)
+                for generation, _, which, observer in words:
+                    self.assertGreater(generation, 0, "nobody has set a rate")
+                    self.assertEqual(which, samplers.index(sampler) + 1)
+                    self.assertNotEqual(observer, 0)
+                if sampler == "pattern":
+                    metrics = one["metrics"]
+                    self.assertGreater(metrics["sampled_count"], 0.5 * metrics["message_count"])
+
+    def test_fixed_leaves_the_rate_alone(self):
+        _, words = self.steered("fixed", "--rate", "0.05")
+        self.assertEqual([w[:3] for w in words], [(0, 0.05, 0)] * 2)
+
+    def test_a_sampler_that_cannot_work_is_refused(self):
+        for options, says in (((), "RULES"), (("--set", "rules=/nowhere"), "/nowhere")):
+            done = self.world.cli("run", "--sampler", "pattern", *options, "--", "echo", "x")
+            self.assert_error(done, status=125, says=says)
+            self.assertEqual(self.world.folders(), [])
 
     def test_lives_of_a_moment(self):
         done, one = self.sum_up("sh", "-c", "for i in $(/usr/bin/seq 60); do /bin/echo $i; done")

@@ -99,6 +99,8 @@ START_TEST(every_condition_matches_what_it_says) {
                                        "level=debug -> off",
                                        "level<=info -> 0.5",
                                        "level!=none -> 0",
+                                       "level<=error -> 1",
+                                       "level<=err -> 1",
                                        "stream=/var/log/*.log -> 1",
                                        "module=libfoo.so.* -> 1",
                                        "module=/usr/lib/* -> 1",
@@ -110,6 +112,7 @@ START_TEST(every_condition_matches_what_it_says) {
                                        "level=debug function=f* stream=/var/* -> 1",
                                        "  -> 1"};
     static const gchar *const no[] = {"function=fprint -> 1",      "level>=info -> 1",
+                                      "level>=err -> 1",           "level=error -> 1",
                                       "level=none -> 1",           "stream=/var/log/*.txt -> 1",
                                       "template~\"^logged\" -> 1", "level=debug function=w* -> 1",
                                       "site=libfoo.so.1+0x12 -> 1"};
