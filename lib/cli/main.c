@@ -9,12 +9,13 @@
 
 extern const cli_command command_run, command_show, command_list, command_ctl, command_config,
     command_diff, command_doctor, command_salvage, command_completion, command_top, command_export,
-    command_record, command_report, command_agent;
+    command_record, command_report, command_agent, command_steer;
 
 const cli_command *const cli_commands[] = {
-    &command_run,    &command_show,   &command_list,    &command_top,        &command_ctl,
-    &command_config, &command_doctor, &command_salvage, &command_completion, &command_record,
-    &command_report, &command_diff,   &command_export,  &command_agent,      NULL,
+    &command_run,        &command_show,   &command_list,   &command_top,
+    &command_ctl,        &command_config, &command_doctor, &command_salvage,
+    &command_completion, &command_record, &command_report, &command_diff,
+    &command_export,     &command_agent,  &command_steer,  NULL,
 };
 
 const cli_command *cli_find_command(const gchar *name) {
