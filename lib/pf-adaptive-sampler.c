@@ -7,8 +7,8 @@
 
 #define DEFAULT_BUDGET 0.01
 #define DEFAULT_HALF_LIFE 30.0
-#define EVEN 0.5 // of the budget: one rate for all, so that what was learned wrongly costs little
-#define FAIR 0.2 // every site alike; the rest by Neyman
+#define EVEN 0.25 // of the budget: one rate for all, so that what was learned wrongly costs little
+#define FAIR 0.35 // every site known as well as the others; the rest by Neyman
 #define LEAST_OF_BUDGET 0.1 // for timing, however dear the counting is
 #define REPAY_SECONDS 4.0   // in which what was spent too much is made up for
 #define SAVE_SECONDS 20.0   // in which what was spent too little may be spent
@@ -125,6 +125,7 @@ static gdouble share_out(PfAdaptiveSampler *self, const PfSamplingContext *conte
         gdouble calls = MAX(sites[i]->calls / self->seconds, 0.1);
         shares[i] = (pf_share){
             .calls = calls,
+            .mean = pf_learned_site_mean(sites[i]),
             .deviation = pf_learned_site_deviation(sites[i], usual, context->interval_seconds),
             .cost = MAX(context->strata[i].cost_ns, 1),
             .least = MIN(sites[i]->wanted / MAX(sites[i]->calls_now, 1), 1)};
