@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The probe and the steering loop in simulated time, with the library's own sampler and estimator.
 #include "sampler-replay.h"
+#include "../preload/timed-call.h"
 #include "pf-adaptive-sampler.h"
-#include "pf-hist.h"
 #include "pf-learned-site.h"
 #include "pf-skip.h"
 #include <math.h>
@@ -145,19 +145,7 @@ static void take(replay_site *site, probe *from, guint64 ns, gboolean certain) {
         s->certain_ns += ns;
         return;
     }
-    gdouble w = 1 / from->rate;
-    gdouble middle = pf_hist_middle(pf_hist_bucket(ns));
-    s->sampled++;
-    s->sum_ns += ns;
-    s->sumsq += x * x;
-    s->weight += w;
-    s->weighted_ns += w * x;
-    s->spread += w * (w - 1);
-    s->spread_ns += w * (w - 1) * x;
-    s->spread_ns2 += w * (w - 1) * x * x;
-    s->mid_sum += middle;
-    s->mid_sumsq += middle * middle;
-    s->sumcube += middle * middle * middle;
+    timed_call_add(s, ns, from->rate);
 }
 
 static void call(simulation *self, lane *process, const trace_event *event) {
