@@ -61,7 +61,7 @@ def replays(tool, lib, folder, names, seconds, seeds):
                          ratio(a["worst_site"], f["worst_site"]), f"{one['best_worst']:.2f}",
                          f"{a['sites_with_interval']:.0f} / {f['sites_with_interval']:.0f} "
                          f"of {a['sites']:.0f}",
-                         f"{a['covered']} / {f['covered']} of {seeds}"])
+                         f"{a['covered']} of {a['intervals']} / {f['covered']} of {f['intervals']}"])
             if label == "tight" and f["width"] > 0:
                 points.append((name, a["width"] / f["width"], one["best_total"],
                                a["worst_site"] / f["worst_site"], one["best_worst"]))
@@ -77,7 +77,7 @@ def replays(tool, lib, folder, names, seconds, seeds):
         os.unlink(path)
     print(f"\nAdaptive against a fixed rate with as many timed calls, {seeds} runs over each trace\n")
     print(table(("program", "calls", "processes", "budget", "timed %", "budget / spent %", "total",
-                 "best", "worst site", "best", "sites with interval", "covered"), rows))
+                 "best", "worst site", "best", "sites with interval", "covered of printed"), rows))
     print("\nA rare site becomes 3 times as slow: seconds until noticed (median)\n")
     print(table(("program", "its calls", "adaptive", "noticed", "fixed", "noticed", "sooner",
                  "false alarms"), notices), flush=True)
