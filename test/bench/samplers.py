@@ -141,7 +141,8 @@ def plot(points, path):
         at, dash = x(2.0 ** power), "" if power == 0 else ' stroke-dasharray="3 3"'
         out.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="56" y2="{height - 28}" '
                    f'stroke="{"#444" if power == 0 else "#ccc"}"{dash}/>')
-        out.append(f'<text x="{at:.1f}" y="{height - 10}" text-anchor="middle">{2.0 ** power:g}</text>')
+        out.append(f'<text x="{at:.1f}" y="{height - 10}" text-anchor="middle">'
+                   f'{2 ** power if power >= 0 else f"1/{2 ** -power}"}</text>')
     for i, (name, total, best, worst, best_worst) in enumerate(points):
         y = 64 + i * row
         out.append(f'<text x="10" y="{y + 24}">{name}</text>')
