@@ -2,6 +2,7 @@
 // Adds the entries of a segment up by site and stream, whatever thread, and takes differences.
 #include "pf-strata.h"
 #include "pf-model.h"
+#include <string.h>
 
 // What timing a call costs beside two clock reads, and what counting one costs, in ns: `make bench`.  Of the
 // first, a sixteenth of a call stack's 90 ns and a look at the text now and then are a part.
@@ -182,6 +183,35 @@ static PfSamplingStratum stratum_of(guint64 id, const site *from, const struct p
     };
 }
 
+static void agree(const gchar **common, gboolean *differ, const gchar *one) {
+    if (one != NULL) {
+        *differ = *differ || (*common != NULL && strcmp(*common, one) != 0);
+        *common = one;
+    }
+}
+
+static void set_text(const gchar **to, const gchar *text) {
+    g_free((gchar *)*to);
+    *to = g_strdup(text);
+}
+
+// Whom the program works for now: what its threads say, as long as none says otherwise.
+static void note_whom(const pf_model *model, const struct pf_segment *header,
+                      PfSamplingContext *context) {
+    const gchar *common[3] = {NULL};
+    gboolean differ[3] = {FALSE};
+    for (guint i = 0; i < model->threads->len; i++) {
+        const pf_model_thread *thread = &g_array_index(model->threads, pf_model_thread, i);
+        agree(&common[0], &differ[0], thread->user_id);
+        agree(&common[1], &differ[1], thread->request_id);
+        agree(&common[2], &differ[2], thread->operation);
+    }
+    g_autofree gchar *program = pf_reader_text(header->program, sizeof header->program);
+    set_text(&context->user_id, differ[0] ? NULL : common[0]);
+    set_text(&context->request_id, differ[1] ? NULL : common[1]);
+    set_text(&context->operation_name, differ[2] || common[2] == NULL ? program : common[2]);
+}
+
 gboolean pf_strata_read(pf_strata *self, pf_reader *reader, PfSamplingContext *context,
                         GError **error) {
     const struct pf_segment *header = pf_reader_header(reader);
@@ -192,6 +222,7 @@ gboolean pf_strata_read(pf_strata *self, pf_reader *reader, PfSamplingContext *c
     for (guint i = 0; i < model->cells->len; i++) {
         add_cell(self, model, &g_array_index(model->cells, pf_cell, i));
     }
+    note_whom(model, header, context);
     pf_model_unref(model);
     GHashTableIter iter;
     gpointer id;
