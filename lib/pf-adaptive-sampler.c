@@ -7,12 +7,13 @@
 
 #define DEFAULT_BUDGET 0.01
 #define DEFAULT_HALF_LIFE 30.0
-#define EVEN 0.5 // of the budget: one rate for all, so that what was learned wrongly costs little
-#define FAIR 0.2 // every site alike; the rest by Neyman
+#define EVEN 0.25 // of the budget: one rate for all, so that what was learned wrongly costs little
+#define FAIR 0.35 // every site known as well as the others; the rest by Neyman
 #define LEAST_OF_BUDGET 0.1 // for timing, however dear the counting is
 #define REPAY_SECONDS 4.0   // in which what was spent too much is made up for
 #define SAVE_SECONDS 20.0   // in which what was spent too little may be spent
-#define BURST 3.0           // budgets that may be spent at a time
+#define BURST 3.0           // budgets that may be spent at a time, where so much was saved
+#define BURST_SECONDS 1.0   // in which a burst may spend all that was saved
 #define LEAST_USUAL_NS 1.0
 #define USUAL_COST_NS 100.0
 #define STORM 1e6 // calls per second that a new site may begin with
@@ -105,7 +106,7 @@ static gdouble usual_ns(pf_learned_site *const *sites, gsize count) {
     return time > 0 ? MAX(squares / time, LEAST_USUAL_NS) : LEAST_USUAL_NS;
 }
 
-// What would be spent per second if calls came as in the last interval.
+// What timing would cost per second if calls came as in the last interval.
 static gdouble spending(const pf_share *shares, pf_learned_site *const *sites, gsize count) {
     gdouble cost = 0;
     for (gsize i = 0; i < count; i++) {
@@ -114,8 +115,21 @@ static gdouble spending(const pf_share *shares, pf_learned_site *const *sites, g
     return cost;
 }
 
+// What it may cost now.
+static gdouble most_for_timing(const PfAdaptiveSampler *self, const PfSamplingContext *context,
+                               pf_learned_site *const *sites) {
+    gdouble budget = self->budget * self->cpu_seconds / self->seconds * 1e9;
+    gdouble saved = self->budget * self->cpu_ns - self->spent_ns;
+    gdouble most =
+        MIN(budget + saved / (saved > 0 ? BURST_SECONDS : REPAY_SECONDS), BURST * budget);
+    for (gsize i = 0; i < context->stratum_count; i++) {
+        most -= sites[i]->calls_now * context->count_cost_ns;
+    }
+    return MAX(most, LEAST_OF_BUDGET * budget);
+}
+
 // Rates follow the average of some time: a constant rate tells most for its cost, so a quiet time is
-// saved for a busy one.  A burst may use what was saved, but not more than BURST budgets at a time.
+// saved for a busy one.  A burst may use what was saved, and no more.
 static gdouble share_out(PfAdaptiveSampler *self, const PfSamplingContext *context,
                          pf_learned_site *const *sites, pf_share *shares) {
     gsize count = context->stratum_count;
@@ -125,13 +139,14 @@ static gdouble share_out(PfAdaptiveSampler *self, const PfSamplingContext *conte
         gdouble calls = MAX(sites[i]->calls / self->seconds, 0.1);
         shares[i] = (pf_share){
             .calls = calls,
+            .mean = pf_learned_site_mean(sites[i]),
             .deviation = pf_learned_site_deviation(sites[i], usual, context->interval_seconds),
             .cost = MAX(context->strata[i].cost_ns, 1),
             .least = MIN(sites[i]->wanted / MAX(sites[i]->calls_now, 1), 1)};
         count_ns += calls * context->count_cost_ns;
     }
     gdouble timing_ns = left_for_timing(self, count_ns);
-    gdouble most = BURST * self->budget * self->cpu_seconds / self->seconds * 1e9;
+    gdouble most = most_for_timing(self, context, sites);
     pf_allocate(shares, count, timing_ns, EVEN, FAIR);
     gdouble now = spending(shares, sites, count);
     for (gsize i = 0; now > most && i < count; i++) {

@@ -10,11 +10,12 @@
 
 static double at_most_one(double rate) { return rate < 1 ? rate : 1; }
 
-// What each site gets when all are to have the same number of timed calls per second.  Not in proportion to
-// what is known of their deviation: a site that has shown no slow call yet would be starved of those that could
-// show it.
-static double fair_rate(const pf_share *share, double each) {
-    return share->calls > each ? each / share->calls : 1;
+// What gives every site's total the same relative deviation, 1 / scale: S^2 (1/p - 1) / N = (mean / scale)^2.
+// A site that is called rarely has nearly rate 1, at next to no cost.
+static double fair_rate(const pf_share *share, double scale) {
+    double own = share->deviation * share->deviation;
+    double wanted = share->calls * share->mean * share->mean / (scale * scale);
+    return own > 0 ? own / (own + wanted) : 0;
 }
 
 static double even_rate(const pf_share *share, double rate) {
@@ -70,6 +71,6 @@ static void grant_least(pf_share *shares, size_t count, double budget) {
 void pf_allocate(pf_share *shares, size_t count, double budget, double even, double fair) {
     grant_least(shares, count, budget / 2);
     raise_rates(shares, count, even_rate, even * budget, 1e-15, 1);
-    raise_rates(shares, count, fair_rate, (even + fair) * budget, 1e-6, 1e9);
+    raise_rates(shares, count, fair_rate, (even + fair) * budget, 1e-9, 1e9);
     raise_rates(shares, count, neyman_rate, budget, 1e-15, 1e6);
 }

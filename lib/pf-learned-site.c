@@ -90,6 +90,10 @@ gdouble pf_learned_site_deviation(pf_learned_site *self, gdouble usual_ns, gdoub
     return self->deviation;
 }
 
+gdouble pf_learned_site_mean(const pf_learned_site *self) {
+    return self->count > 0 ? self->sum / self->count : 0;
+}
+
 void pf_learned_site_tell(const pf_learned_site *self, gdouble *squares, gdouble *time) {
     if (self->count > 0) {
         *squares += variance_of(self) * self->count;

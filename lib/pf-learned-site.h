@@ -23,5 +23,7 @@ gboolean pf_learned_site_update(pf_learned_site *self, const PfSamplingStratum *
 // told as variance per ns of mean latency: where calls are slow now and then, because they are interrupted or
 // flush, the variance is the mean times how long such a call takes.
 gdouble pf_learned_site_deviation(pf_learned_site *self, gdouble usual_ns, gdouble seconds);
+// Mean latency so far; 0 when none was timed.
+gdouble pf_learned_site_mean(const pf_learned_site *self);
 // Adds what the site knows about the usual: variance and time of its timed calls.
 void pf_learned_site_tell(const pf_learned_site *self, gdouble *squares, gdouble *time);

@@ -310,7 +310,6 @@ bool pf_model_read_event(const pf_model_process *process, const struct pf_event 
 static void load_context(loader *self, const struct pf_slot *slot, pf_model_thread *thread) {
     const struct pf_context *context = pf_reader_take(self->reader, slot->context, sizeof *context);
     if (context != NULL && context->sequence % 2 == 0) {
-        thread->context_ns = context->since_ns;
         thread->user_id = context_text(self, context->user_id);
         thread->request_id = context_text(self, context->request_id);
         thread->operation = context_text(self, context->operation);

@@ -39,7 +39,6 @@ typedef struct {
     uint64_t slot; // link; 0: counts without a thread
     uint32_t thread_count;
     const gchar *name;
-    uint64_t context_ns;  // since when the next three hold (CLOCK_MONOTONIC); 0: never said
     const gchar *user_id; // NULL: not said
     const gchar *request_id;
     const gchar *operation;

@@ -52,10 +52,10 @@ typedef struct {
 /**
  * PfSamplingContext:
  * @current_time: seconds since 1970
- * @operation_name: (nullable): what it is doing, where the program says so; else the program's name
+ * @operation_name: (nullable): what is sampled: what all threads are at, where the program says so, else its name
  * @log_level: (nullable): level of the message, where one message is decided on: emerg, alert, crit,
  *   error, warning, notice, info, debug
- * @user_id: (nullable): whose work it is: what one of its threads said last by PF_PROFILE_CONTEXT()
+ * @user_id: (nullable): whose work it is, where the program says so and its threads agree
  * @request_id: (nullable): likewise, of which request
  * @cpu_usage_percent: CPU in use, of all CPUs together; below 0: not known
  * @memory_usage_percent: memory in use; below 0: not known

@@ -8,23 +8,31 @@
 #include "pf-steering.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOOK_US 100000    // for new segments
-#define LINGER_US 1500000 // with nothing to steer: the next program of a script comes soon
-#define LOCK_TRIES 20     // a program that looks holds the lock for a moment
+#define LOOK_US 100000        // for new segments, where the kernel does not tell of them
+#define LOOK_AT_LEAST_US 2000 // after the kernel told of one: it is being made
+#define OWN_SHARE 50          // such looks take at most one part in so many of our time
+#define TRIES 20              // that a segment has until it can be read
+#define LINGER_US 1500000     // with nothing to steer: the next program of a script comes soon
+#define LOCK_TRIES 20         // a program that looks holds the lock for a moment
 #define LOCK_WAIT_US 2500
 
 typedef struct {
     const gchar *folder;
     int lock;
-    GHashTable *known;  // names in the folder that were looked at
+    int news;           // inotify of the folder; -1: none
+    GHashTable *known;  // names in the folder that were looked at -> tries left
     GPtrArray *steered; // steered_target
     gint64 looked_us;
+    gint64 look_us; // no sooner than that after the last look
+    gboolean told;  // there is a segment that was not looked at
     gint64 idle_since_us;
 } steerer;
 
@@ -96,12 +104,13 @@ static PfSampler *sampler_for(const struct pf_segment *header) {
     return sampler;
 }
 
-static void take_on(steerer *self, const gchar *name) {
+// FALSE: it cannot be read, or not yet.
+static gboolean take_on(steerer *self, const gchar *name) {
     g_autofree gchar *path = g_build_filename(self->folder, name, NULL);
     g_autoptr(PfController) controller = pf_controller_new_for_file(path, NULL);
     pf_reader *reader = controller != NULL ? pf_reader_new_from_file(path, NULL) : NULL;
     if (reader == NULL) {
-        return;
+        return FALSE;
     }
     const struct pf_segment *header = pf_reader_header(reader);
     g_autoptr(PfSampler) sampler =
@@ -112,30 +121,56 @@ static void take_on(steerer *self, const gchar *name) {
         one->steering = pf_steering_new(controller, sampler);
         g_ptr_array_add(self->steered, one);
     }
+    return TRUE;
 }
 
-// A segment is looked at once; its name holds the moment it was made, so no name comes twice.
+// A segment is looked at once, when it can be read; its name holds the moment it was made, so no name comes twice.
 static void look_for_more(steerer *self) {
+    gint64 begun = g_get_monotonic_time();
     GDir *dir = g_dir_open(self->folder, 0, NULL);
     const gchar *name;
     g_autoptr(GHashTable) there = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    self->told = FALSE;
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
+        gpointer left;
         if (!g_str_has_suffix(name, ".pfseg")) {
             continue;
         }
-        g_hash_table_add(there, g_strdup(name));
-        if (!g_hash_table_contains(self->known, name)) {
-            take_on(self, name);
-        }
+        gboolean is_known = g_hash_table_lookup_extended(self->known, name, NULL, &left);
+        guint tries = is_known ? GPOINTER_TO_UINT(left) : TRIES;
+        tries = tries == 0 || take_on(self, name) ? 0 : tries - 1;
+        g_hash_table_insert(there, g_strdup(name), GUINT_TO_POINTER(tries));
+        self->told = self->told || tries != 0;
     }
     g_clear_pointer(&dir, g_dir_close);
     g_hash_table_unref(self->known);
     self->known = g_steal_pointer(&there);
     self->looked_us = g_get_monotonic_time();
+    self->look_us = MAX((self->looked_us - begun) * OWN_SHARE, LOOK_AT_LEAST_US);
+}
+
+// Sleeps until a moment, or until the kernel tells of a new segment: then no longer than a look is due.
+static void sleep_until(steerer *self, gint64 moment) {
+    gchar events[4096];
+    struct pollfd one = {.fd = self->news, .events = POLLIN};
+    gint64 left = moment - g_get_monotonic_time();
+    if (left <= 0) {
+        return;
+    }
+    const struct timespec limit = {left / G_USEC_PER_SEC, left % G_USEC_PER_SEC * 1000};
+    if (ppoll(&one, 1, &limit, NULL) <= 0 || read(self->news, events, sizeof events) <= 0) {
+        return;
+    }
+    self->told = TRUE;
+    g_usleep(LOOK_AT_LEAST_US);
+}
+
+static gint64 look_is_due(const steerer *self) {
+    return self->looked_us + (self->told ? MIN(self->look_us, LOOK_US) : LOOK_US);
 }
 
 static gint64 step_all(steerer *self) {
-    gint64 next = self->looked_us + LOOK_US;
+    gint64 next = look_is_due(self);
     for (guint i = 0; i < self->steered->len;) {
         steered_target *one = g_ptr_array_index(self->steered, i);
         if (g_get_monotonic_time() >= one->due_us) {
@@ -171,12 +206,8 @@ static gboolean may_end(steerer *self) {
 static void run(steerer *self) {
     look_for_more(self);
     while (!may_end(self)) {
-        gint64 next = step_all(self);
-        gint64 now = g_get_monotonic_time();
-        if (next > now) {
-            g_usleep((gulong)(next - now));
-        }
-        if (g_get_monotonic_time() - self->looked_us >= LOOK_US) {
+        sleep_until(self, step_all(self));
+        if (g_get_monotonic_time() >= look_is_due(self)) {
             look_for_more(self);
         }
     }
@@ -211,15 +242,22 @@ gint pf_steer_main(gint argc, gchar **argv) {
     }
     steerer self = {.folder = folder,
                     .lock = -1,
+                    .news = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
                     .known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
                     .steered = g_ptr_array_new_with_free_func(steered_target_free)};
     if (take_lock(&self)) {
+        if (self.news >= 0) {
+            inotify_add_watch(self.news, folder, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
+        }
         run(&self);
     }
     g_hash_table_unref(self.known);
     g_ptr_array_unref(self.steered);
     if (self.lock >= 0) {
         close(self.lock);
+    }
+    if (self.news >= 0) {
+        close(self.news);
     }
     return 0;
 }

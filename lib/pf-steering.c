@@ -13,7 +13,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#define FIRST_MS 10    // doubled with each step
+#define FIRST_MS 10    // doubled with each step; again when there are new sites
 #define USUAL_MS 100   // between two steps
 #define IDLE_MS 400    // of a program that makes no calls
 #define OWN_SHARE 50   // a step takes at most one part in so many of our time
@@ -39,6 +39,7 @@ struct _PfSteering {
     gint64 looked_us;
     gdouble cpu_seconds; // at the last look; -1: not known
     guint delay_ms;
+    gsize sites; // at the last look
     guint64 steps;
     guint64 changes;
 };
@@ -50,10 +51,7 @@ static void finalize(GObject *object) {
     g_clear_object(&self->controller);
     g_clear_object(&self->sampler);
     pf_strata_free(self->strata);
-    self->context->strata = NULL; // these are of the strata
-    self->context->operation_name = NULL;
-    self->context->user_id = NULL;
-    self->context->request_id = NULL;
+    self->context->strata = NULL;
     self->context->stratum_count = 0;
     pf_sampling_context_free(self->context);
     G_OBJECT_CLASS(pf_steering_parent_class)->finalize(object);
@@ -187,7 +185,9 @@ static gboolean say(PfSteering *self, const PfSamplingDecision *decision, GError
 static void plan(PfSteering *self, gint64 begun_us) {
     guint took_ms = (guint)((g_get_monotonic_time() - begun_us) / 1000);
     guint most = pf_strata_get_calls(self->strata) != 0 || self->steps < 8 ? USUAL_MS : IDLE_MS;
-    self->delay_ms = MIN(self->delay_ms * 2, most);
+    gboolean news = self->context->stratum_count > self->sites;
+    self->sites = self->context->stratum_count;
+    self->delay_ms = news ? FIRST_MS : MIN(self->delay_ms * 2, most);
     self->delay_ms = MAX(self->delay_ms, took_ms * OWN_SHARE);
 }
 

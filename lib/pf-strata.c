@@ -2,6 +2,7 @@
 // Adds the entries of a segment up by site and stream, whatever thread, and takes differences.
 #include "pf-strata.h"
 #include "pf-model.h"
+#include <string.h>
 
 // What timing a call costs beside two clock reads, and what counting one costs, in ns: `make bench`.  Of the
 // first, a sixteenth of a call stack's 90 ns and a look at the text now and then are a part.
@@ -33,9 +34,6 @@ typedef struct {
 struct _pf_strata {
     GHashTable *sites; // key -> site
     GArray *strata;    // PfSamplingStratum
-    gchar *operation;  // what the contexts made from this point to
-    gchar *user_id;
-    gchar *request_id;
     guint64 calls;
 };
 
@@ -58,9 +56,6 @@ void pf_strata_free(pf_strata *self) {
     if (self != NULL) {
         g_hash_table_unref(self->sites);
         g_array_unref(self->strata);
-        g_free(self->operation);
-        g_free(self->user_id);
-        g_free(self->request_id);
         g_free(self);
     }
 }
@@ -188,32 +183,33 @@ static PfSamplingStratum stratum_of(guint64 id, const site *from, const struct p
     };
 }
 
-static void keep(gchar **text, const gchar *new_text) {
-    gchar *copy = g_strdup(new_text);
-    g_free(*text);
-    *text = copy;
+static void agree(const gchar **common, gboolean *differ, const gchar *one) {
+    if (one != NULL) {
+        *differ = *differ || (*common != NULL && strcmp(*common, one) != 0);
+        *common = one;
+    }
 }
 
-// For whom the program works: what a thread has said last and not taken back.
-static void read_context(pf_strata *self, const pf_model *model, PfSamplingContext *context) {
-    const pf_model_thread *last = NULL;
+static void set_text(const gchar **to, const gchar *text) {
+    g_free((gchar *)*to);
+    *to = g_strdup(text);
+}
+
+// Whom the program works for now: what its threads say, as long as none says otherwise.
+static void note_whom(const pf_model *model, const struct pf_segment *header,
+                      PfSamplingContext *context) {
+    const gchar *common[3] = {NULL};
+    gboolean differ[3] = {FALSE};
     for (guint i = 0; i < model->threads->len; i++) {
         const pf_model_thread *thread = &g_array_index(model->threads, pf_model_thread, i);
-        gboolean says =
-            thread->user_id != NULL || thread->request_id != NULL || thread->operation != NULL;
-        if (says && (last == NULL || thread->context_ns > last->context_ns)) {
-            last = thread;
-        }
+        agree(&common[0], &differ[0], thread->user_id);
+        agree(&common[1], &differ[1], thread->request_id);
+        agree(&common[2], &differ[2], thread->operation);
     }
-    const PfProcess *facts = ((const pf_model_process *)model->processes->pdata[0])->facts;
-    const gchar *operation =
-        last != NULL && last->operation != NULL ? last->operation : facts->program;
-    keep(&self->operation, operation);
-    keep(&self->user_id, last != NULL ? last->user_id : NULL);
-    keep(&self->request_id, last != NULL ? last->request_id : NULL);
-    context->operation_name = self->operation;
-    context->user_id = self->user_id;
-    context->request_id = self->request_id;
+    g_autofree gchar *program = pf_reader_text(header->program, sizeof header->program);
+    set_text(&context->user_id, differ[0] ? NULL : common[0]);
+    set_text(&context->request_id, differ[1] ? NULL : common[1]);
+    set_text(&context->operation_name, differ[2] || common[2] == NULL ? program : common[2]);
 }
 
 gboolean pf_strata_read(pf_strata *self, pf_reader *reader, PfSamplingContext *context,
@@ -226,7 +222,7 @@ gboolean pf_strata_read(pf_strata *self, pf_reader *reader, PfSamplingContext *c
     for (guint i = 0; i < model->cells->len; i++) {
         add_cell(self, model, &g_array_index(model->cells, pf_cell, i));
     }
-    read_context(self, model, context);
+    note_whom(model, header, context);
     pf_model_unref(model);
     GHashTableIter iter;
     gpointer id;

@@ -15,6 +15,10 @@
 
 static uint64_t state;
 
+static PfSampler *new_sampler(gconstpointer data G_GNUC_UNUSED) {
+    return PF_SAMPLER(pf_statistical_sampler_new(RATE, LEAST, NULL));
+}
+
 static double uniform(void) { return ((double)(pf_random(&state) >> 11) + 0.5) * 0x1p-53; }
 static double normal(void) {
     return sqrt(-2 * pf_ln(uniform())) * cos(6.283185307179586 * uniform());
@@ -83,10 +87,15 @@ static void print(const tally *of) {
 }
 
 void print_laws(guint runs) {
-    trace all = {
-        .event = g_new0(trace_event, CALLS), .count = CALLS, .sites = SITES, .seconds = SECONDS};
+    trace all = {.event = g_new0(trace_event, CALLS),
+                 .count = CALLS,
+                 .sites = SITES,
+                 .processes = 1,
+                 .seconds = SECONDS};
     all.mean_ns = g_new0(gdouble, SITES);
     all.calls = g_new0(guint64, SITES);
+    all.process = g_new0(struct trace_process, 1);
+    *all.process = (struct trace_process){CALLS, 0, (guint64)(SECONDS * 1e9)};
     replay_options options = {
         .cpu = 1, .rate = RATE, .certain = 8, .cost_ns = 100, .count_cost_ns = 2};
     for (guint l = 0; l < G_N_ELEMENTS(laws); l++) {
@@ -94,10 +103,9 @@ void print_laws(guint runs) {
         tally sites = {0};
         state = 88172645463325252ull;
         for (guint run = 1; run <= runs; run++) {
-            g_autoptr(PfStatisticalSampler) sampler = pf_statistical_sampler_new(RATE, LEAST, NULL);
             replay_result result;
             make_trace(&all, &laws[l]);
-            replay(&all, PF_SAMPLER(sampler), &options, run, &result);
+            replay(&all, new_sampler, NULL, &options, run, &result);
             count(&total, &result.total, result.truth_ns);
             for (guint s = 0; s < SITES; s++) {
                 struct pf_estimate one = replay_estimate(&result.site[s], RATE);

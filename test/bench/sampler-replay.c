@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The probe and the steering loop in simulated time, with the library's own sampler and estimator.
 #include "sampler-replay.h"
+#include "../preload/timed-call.h"
 #include "pf-adaptive-sampler.h"
-#include "pf-hist.h"
 #include "pf-learned-site.h"
 #include "pf-skip.h"
 #include <math.h>
@@ -10,7 +10,8 @@
 
 #define FIRST_POLL_NS 10000000u
 #define USUAL_POLL_NS 100000000u
-#define NOTICEABLE 1.1 // as in pf-steering.c
+#define LOOK_NS 25000000u // pf-steer.c: until a new segment is found, half of it on average
+#define NOTICEABLE 1.1    // as in pf-steering.c
 
 typedef struct {
     gdouble rate;
@@ -18,24 +19,37 @@ typedef struct {
     gint32 skip;
     guint64 sampled; // since the last poll
     guint64 calls;
+    guint64 all_calls;
+    guint64 all_sampled;
     gdouble sum;
     gdouble sumsq;
     pf_learned_site watched; // with a fixed rate
 } probe;
 
+// A process with its observer.
+typedef struct {
+    PfSampler *sampler;
+    probe *probe; // by site; NULL: the process has not begun
+    gdouble default_rate;
+    gdouble cpu; // seconds per second
+    guint64 begun_ns;
+    guint64 polled_ns;
+    guint64 delay_ns;
+    gboolean found;
+    gsize sites;
+} lane;
+
 typedef struct {
     const trace *trace;
-    PfSampler *sampler;
+    PfSampler *(*make)(gconstpointer data);
+    gconstpointer data;
     const replay_options *options;
     replay_result *result;
-    probe *probe;
+    lane *lane; // by process
     PfSamplingStratum *strata;
     guint *site_of; // of strata
     uint64_t random;
-    gdouble default_rate;
     guint64 now_ns;
-    guint64 polled_ns;
-    guint64 delay_ns;
 } simulation;
 
 static void set_rate(simulation *self, probe *to, gdouble rate) {
@@ -64,16 +78,16 @@ static void on_changed(PfAdaptiveSampler *sampler G_GNUC_UNUSED, guint64 id, gpo
     noticed(data, (guint)id);
 }
 
-static void poll(simulation *self) {
-    PfSamplingContext context = {.interval_seconds =
-                                     (gdouble)(self->now_ns - self->polled_ns) / 1e9,
+static PfSamplingContext look(simulation *self, lane *at) {
+    gdouble seconds = at->found ? (gdouble)(self->now_ns - at->polled_ns) / 1e9 : 0;
+    PfSamplingContext context = {.interval_seconds = seconds,
+                                 .cpu_seconds = at->found ? seconds * at->cpu : -1,
                                  .count_cost_ns = self->options->count_cost_ns,
-                                 .default_rate = self->default_rate,
+                                 .default_rate = at->default_rate,
                                  .strata = self->strata};
-    context.cpu_seconds = context.interval_seconds * self->options->cpu;
     for (guint i = 0; i < self->trace->sites; i++) {
-        probe *from = &self->probe[i];
-        if (self->result->site[i].calls == 0) {
+        probe *from = &at->probe[i];
+        if (from->all_calls == 0) {
             continue;
         }
         self->site_of[context.stratum_count] = i;
@@ -83,30 +97,39 @@ static void poll(simulation *self) {
                                 .sampled = from->sampled,
                                 .sum_ns = from->sum,
                                 .sumsq_ns2 = from->sumsq,
-                                .total_calls = self->result->site[i].calls,
-                                .total_sampled = self->result->site[i].stratum.sampled +
-                                                 self->result->site[i].stratum.certain_calls,
+                                .total_calls = from->all_calls,
+                                .total_sampled = from->all_sampled,
                                 .cost_ns = self->options->cost_ns,
                                 .rate = from->rate};
-        if (self->sampler == NULL &&
-            pf_learned_site_update(&from->watched, &self->strata[context.stratum_count - 1],
-                                   context.interval_seconds, 30)) {
-            noticed(self, i);
-        }
         from->calls = from->sampled = 0;
         from->sum = from->sumsq = 0;
     }
-    if (self->sampler != NULL) {
+    return context;
+}
+
+static void poll(simulation *self, lane *at) {
+    PfSamplingContext context = look(self, at);
+    if (at->sampler != NULL) {
         g_autoptr(PfSamplingDecision) decision = pf_sampling_decision_new(&context);
-        pf_sampler_decide(self->sampler, &context, decision);
-        self->default_rate = pf_sampling_decision_get_default_rate(decision);
+        pf_sampler_decide(at->sampler, &context, decision);
+        at->default_rate = pf_sampling_decision_get_default_rate(decision);
         for (gsize i = 0; i < context.stratum_count; i++) {
-            set_rate(self, &self->probe[self->site_of[i]],
+            set_rate(self, &at->probe[self->site_of[i]],
                      pf_sampling_decision_get_rate(decision, i));
         }
     }
-    self->polled_ns = self->now_ns;
-    self->delay_ns = MIN(self->delay_ns * 2, USUAL_POLL_NS);
+    for (gsize i = 0; at->sampler == NULL && i < context.stratum_count; i++) {
+        guint site = self->site_of[i];
+        if (pf_learned_site_update(&at->probe[site].watched, &self->strata[i],
+                                   context.interval_seconds, 30)) {
+            noticed(self, site);
+        }
+    }
+    gboolean news = context.stratum_count > at->sites;
+    at->sites = context.stratum_count;
+    at->delay_ns = news || !at->found ? FIRST_POLL_NS : MIN(at->delay_ns * 2, USUAL_POLL_NS);
+    at->polled_ns = self->now_ns;
+    at->found = TRUE;
 }
 
 static void take(replay_site *site, probe *from, guint64 ns, gboolean certain) {
@@ -114,6 +137,7 @@ static void take(replay_site *site, probe *from, guint64 ns, gboolean certain) {
     gdouble x = (gdouble)ns;
     s->max_ns = MAX(s->max_ns, ns);
     from->sampled++;
+    from->all_sampled++;
     from->sum += x;
     from->sumsq += x * x;
     if (certain) {
@@ -121,37 +145,26 @@ static void take(replay_site *site, probe *from, guint64 ns, gboolean certain) {
         s->certain_ns += ns;
         return;
     }
-    gdouble w = 1 / from->rate;
-    gdouble middle = pf_hist_middle(pf_hist_bucket(ns));
-    s->sampled++;
-    s->sum_ns += ns;
-    s->sumsq += x * x;
-    s->weight += w;
-    s->weighted_ns += w * x;
-    s->spread += w * (w - 1);
-    s->spread_ns += w * (w - 1) * x;
-    s->spread_ns2 += w * (w - 1) * x * x;
-    s->mid_sum += middle;
-    s->mid_sumsq += middle * middle;
-    s->sumcube += middle * middle * middle;
+    timed_call_add(s, ns, from->rate);
 }
 
-static void call(simulation *self, const trace_event *event) {
+static void call(simulation *self, lane *process, const trace_event *event) {
     const replay_options *o = self->options;
     replay_site *site = &self->result->site[event->site];
-    probe *at = &self->probe[event->site];
+    probe *at = &process->probe[event->site];
     gboolean slow =
         o->slower > 0 && event->site == o->slow_site && event->start_ns >= o->slow_from_ns;
     guint64 ns = slow ? (guint64)((gdouble)event->duration_ns * o->slower) : event->duration_ns;
     site->truth_ns += (gdouble)ns;
     site->calls++;
     at->calls++;
-    if (site->calls == 1) {
-        at->rate = self->default_rate;
+    at->all_calls++;
+    if (at->all_calls == 1) {
+        at->rate = process->default_rate;
         at->factor = pf_skip_factor(at->rate);
         at->skip = pf_skip_draw(at->factor, &self->random);
     }
-    if (site->calls <= o->certain) {
+    if (at->all_calls <= o->certain) {
         take(site, at, ns, at->rate < 1);
         return;
     }
@@ -163,6 +176,32 @@ static void call(simulation *self, const trace_event *event) {
             take(site, at, ns, FALSE);
         }
     }
+}
+
+static gdouble cpu_of(const simulation *self, guint process) {
+    const trace *all = self->trace;
+    const struct trace_process *one = &all->process[process];
+    gdouble seconds = MAX((gdouble)(one->last_ns - one->first_ns) / 1e9, 1e-3);
+    gdouble share = (gdouble)one->calls / (gdouble)all->count;
+    return self->options->cpu * all->seconds * share / seconds;
+}
+
+static lane *lane_of(simulation *self, const trace_event *event) {
+    lane *at = &self->lane[event->process];
+    if (at->probe == NULL) {
+        gdouble found = (gdouble)(pf_random(&self->random) >> 11) * 0x1p-53;
+        *at = (lane){.sampler = self->make != NULL ? self->make(self->data) : NULL,
+                     .probe = g_new0(probe, self->trace->sites),
+                     .default_rate = self->options->rate,
+                     .cpu = cpu_of(self, event->process),
+                     .begun_ns = event->start_ns,
+                     .polled_ns = event->start_ns,
+                     .delay_ns = (guint64)(found * LOOK_NS)};
+        if (PF_IS_ADAPTIVE_SAMPLER(at->sampler)) {
+            g_signal_connect(at->sampler, "changed", G_CALLBACK(on_changed), self);
+        }
+    }
+    return at;
 }
 
 struct pf_estimate replay_estimate(const replay_site *site, gdouble rate) {
@@ -189,36 +228,50 @@ static void sum_up(simulation *self) {
     pf_estimator_finish(&estimator, &result->total);
 }
 
-void replay(const trace *trace, PfSampler *sampler, const replay_options *options, guint64 seed,
-            replay_result *ret_result) {
+// Of processes that were steered, weighed by their CPU time.
+static void end_lanes(simulation *self) {
+    gdouble all = 0;
+    for (guint i = 0; i < self->trace->processes; i++) {
+        lane *at = &self->lane[i];
+        if (PF_IS_ADAPTIVE_SAMPLER(at->sampler)) {
+            gdouble weight = at->cpu * (gdouble)(at->polled_ns - at->begun_ns);
+            PfAdaptiveSampler *sampler = PF_ADAPTIVE_SAMPLER(at->sampler);
+            self->result->spent += weight * pf_adaptive_sampler_get_spent(sampler);
+            all += weight;
+        }
+        g_clear_object(&at->sampler);
+        g_free(at->probe);
+    }
+    self->result->spent = all > 0 ? self->result->spent / all : 0;
+}
+
+void replay(const trace *trace, PfSampler *(*make)(gconstpointer data), gconstpointer data,
+            const replay_options *options, guint64 seed, replay_result *ret_result) {
     *ret_result = (replay_result){.site = g_new0(replay_site, trace->sites)};
     simulation self = {.trace = trace,
-                       .sampler = sampler,
+                       .make = make,
+                       .data = data,
                        .options = options,
                        .result = ret_result,
-                       .probe = g_new0(probe, trace->sites),
+                       .lane = g_new0(lane, trace->processes),
                        .strata = g_new0(PfSamplingStratum, trace->sites),
                        .site_of = g_new0(guint, trace->sites),
-                       .random = seed * 0x9e3779b97f4a7c15ull | 1,
-                       .default_rate = options->rate,
-                       .polled_ns = trace->event[0].start_ns,
-                       .delay_ns = FIRST_POLL_NS};
+                       .random = seed * 0x9e3779b97f4a7c15ull | 1};
     for (guint i = 0; i < 8; i++) {
         pf_random(&self.random);
     }
-    if (PF_IS_ADAPTIVE_SAMPLER(sampler)) {
-        g_signal_connect(sampler, "changed", G_CALLBACK(on_changed), &self);
-    }
     for (gsize i = 0; i < trace->count; i++) {
         const trace_event *event = &trace->event[i];
-        while (event->start_ns >= self.polled_ns + self.delay_ns) {
-            self.now_ns = self.polled_ns + self.delay_ns;
-            poll(&self);
+        lane *at = lane_of(&self, event);
+        while (event->start_ns >= at->polled_ns + at->delay_ns) {
+            self.now_ns = at->polled_ns + at->delay_ns;
+            poll(&self, at);
         }
-        call(&self, event);
+        call(&self, at, event);
     }
+    end_lanes(&self);
     sum_up(&self);
-    g_free(self.probe);
+    g_free(self.lane);
     g_free(self.strata);
     g_free(self.site_of);
 }

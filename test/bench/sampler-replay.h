@@ -6,7 +6,7 @@
 #include "sampler-trace.h"
 
 typedef struct {
-    gdouble cpu;  // CPU seconds of the program per second
+    gdouble cpu;  // CPU seconds of the program per second; its processes' shares go by their calls
     gdouble rate; // at start, and throughout with no sampler
     guint certain;
     gdouble cost_ns;
@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
     replay_site *site;
     guint64 timed;
+    gdouble spent; // share of CPU time, by the books of the samplers
     gdouble truth_ns;
     gdouble variance; // likewise, of the total
     struct pf_estimate total;
@@ -33,9 +34,10 @@ typedef struct {
     guint false_alarms;
 } replay_result;
 
-// `sampler` NULL: a fixed rate, watched with the same detector.
-void replay(const trace *trace, PfSampler *sampler, const replay_options *options, guint64 seed,
-            replay_result *ret_result);
+// `make` NULL: a fixed rate, watched with the same detector.  Else every process of the trace gets a sampler of its
+// own, as with the real observer, which finds a new process within LOOK_MS: one that ends sooner is not steered.
+void replay(const trace *trace, PfSampler *(*make)(gconstpointer data), gconstpointer data,
+            const replay_options *options, guint64 seed, replay_result *ret_result);
 void replay_result_clear(replay_result *self);
 // Of one site.
 struct pf_estimate replay_estimate(const replay_site *site, gdouble rate);

@@ -8,6 +8,7 @@
 typedef struct {
     GArray *events;
     GHashTable *sites; // text -> number + 1
+    guint32 process;
 } extraction;
 
 // The same in every process of the program: function, image, place in it, and kind of the stream.
@@ -41,7 +42,8 @@ static void add_ring(extraction *self, pf_reader *reader, const struct pf_slot *
         }
         trace_event event = {.start_ns = from->start_ns,
                              .duration_ns = from->duration_ns,
-                             .site = GPOINTER_TO_UINT(number) - 1};
+                             .site = GPOINTER_TO_UINT(number) - 1,
+                             .process = self->process};
         g_array_append_val(self->events, event);
     }
 }
@@ -88,9 +90,10 @@ static gint by_start(gconstpointer a, gconstpointer b) {
 
 int trace_extract(const char *to, char **segments, int count) {
     extraction self = {g_array_new(FALSE, FALSE, sizeof(trace_event)),
-                       g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)};
+                       g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL), 0};
     for (int i = 0; i < count; i++) {
         add_segment(&self, segments[i]);
+        self.process++;
     }
     g_array_sort(self.events, by_start);
     g_autoptr(GError) error = NULL;
@@ -105,6 +108,15 @@ int trace_extract(const char *to, char **segments, int count) {
     return good ? 0 : 1;
 }
 
+static void note_processes(trace *self) {
+    self->process = g_new0(struct trace_process, self->processes);
+    for (gsize i = 0; i < self->count; i++) {
+        struct trace_process *one = &self->process[self->event[i].process];
+        one->first_ns = one->calls++ == 0 ? self->event[i].start_ns : one->first_ns;
+        one->last_ns = self->event[i].start_ns;
+    }
+}
+
 gboolean trace_load(trace *ret_trace, const char *path) {
     gchar *data;
     gsize size;
@@ -116,6 +128,7 @@ gboolean trace_load(trace *ret_trace, const char *path) {
     *ret_trace = (trace){.event = (trace_event *)(void *)data, .count = size / sizeof(trace_event)};
     for (gsize i = 0; i < ret_trace->count; i++) {
         ret_trace->sites = MAX(ret_trace->sites, ret_trace->event[i].site + 1);
+        ret_trace->processes = MAX(ret_trace->processes, ret_trace->event[i].process + 1);
     }
     if (ret_trace->count > 1) {
         ret_trace->seconds = (gdouble)(ret_trace->event[ret_trace->count - 1].start_ns -
@@ -132,6 +145,7 @@ gboolean trace_load(trace *ret_trace, const char *path) {
     for (guint i = 0; i < ret_trace->sites; i++) {
         ret_trace->mean_ns[i] /= (gdouble)MAX(ret_trace->calls[i], 1);
     }
+    note_processes(ret_trace);
     return ret_trace->count > 1;
 }
 
@@ -139,4 +153,5 @@ void trace_clear(trace *self) {
     g_free(self->event);
     g_free(self->mean_ns);
     g_free(self->calls);
+    g_free(self->process);
 }

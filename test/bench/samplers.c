@@ -7,6 +7,7 @@
 //   samplers notice TRACE CPU BUDGET SEEDS    how soon a rare site that got 3 times as slow is noticed
 #include "pf-adaptive-sampler.h"
 #include "sampler-laws.h"
+#include "sampler-oracle.h"
 #include "sampler-replay.h"
 #include <math.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #define COST_NS 85.0 // 2 x 20 + 45, as on the machine of docs/sampling.md
 #define COUNT_COST_NS 2.3
 #define FEWEST_CALLS 30 // of a site that is looked at
+#define CERTAIN 32      // first calls of a site in a process, as in pf-segment-map.c
 
 typedef struct {
     guint runs;
@@ -64,27 +66,9 @@ static void arm_print(const arm *self, const char *name) {
            self->worst_site / runs, self->site_intervals / runs, self->sites / runs);
 }
 
-// Widths of the best allocation over these sites that there is (each variance known beforehand), in parts
-// of those of one rate for all: Neyman's without a cut at rate 1.
-static gdouble ideal(const trace *trace) {
-    g_autofree gdouble *square = g_new0(gdouble, trace->sites);
-    for (gsize i = 0; i < trace->count; i++) {
-        const trace_event *event = &trace->event[i];
-        gdouble off = (gdouble)event->duration_ns - trace->mean_ns[event->site];
-        square[event->site] += off * off;
-    }
-    gdouble deviations = 0;
-    gdouble squares = 0;
-    for (guint i = 0; i < trace->sites; i++) {
-        deviations += sqrt(square[i] * (gdouble)trace->calls[i]);
-        squares += square[i];
-    }
-    return squares > 0 ? deviations / sqrt((gdouble)trace->count * squares) : 1;
-}
-
-static PfAdaptiveSampler *new_sampler(gdouble budget) {
-    PfAdaptiveSamplingConfig config = {.overhead_budget = budget};
-    return pf_adaptive_sampler_new(&config);
+static PfSampler *new_sampler(gconstpointer budget) {
+    PfAdaptiveSamplingConfig config = {.overhead_budget = *(const gdouble *)budget};
+    return PF_SAMPLER(pf_adaptive_sampler_new(&config));
 }
 
 static void compare(const trace *trace, replay_options *options, gdouble budget, guint seeds) {
@@ -92,26 +76,29 @@ static void compare(const trace *trace, replay_options *options, gdouble budget,
     arm fixed = {0};
     gdouble spent = 0;
     for (guint seed = 1; seed <= seeds; seed++) {
-        g_autoptr(PfAdaptiveSampler) sampler = new_sampler(budget);
         replay_result result;
-        options->certain = 8;
+        options->certain = CERTAIN;
         options->rate = 0.01;
-        replay(trace, PF_SAMPLER(sampler), options, seed, &result);
+        replay(trace, new_sampler, &budget, options, seed, &result);
         arm_add(&adaptive, trace, &result, options->rate);
-        spent += pf_adaptive_sampler_get_spent(sampler);
+        spent += result.spent;
         guint64 timed = result.timed;
         replay_result_clear(&result);
         options->certain = 1;
         options->rate = MIN((gdouble)(timed - MIN(timed, trace->sites)) /
                                 (gdouble)(trace->count - trace->sites),
                             1);
-        replay(trace, NULL, options, seed + 1000, &result);
+        replay(trace, NULL, NULL, options, seed + 1000, &result);
         arm_add(&fixed, trace, &result, options->rate);
         replay_result_clear(&result);
     }
-    printf("{\"calls\": %zu, \"seconds\": %.3f, \"all_sites\": %u, \"ideal\": %.4f, "
-           "\"spent\": %.5f, ",
-           trace->count, trace->seconds, trace->sites, ideal(trace), spent / seeds);
+    oracle_widths best;
+    oracle(trace, adaptive.timed / seeds, FEWEST_CALLS, &best);
+    printf("{\"calls\": %zu, \"seconds\": %.3f, \"all_sites\": %u, \"processes\": %u, "
+           "\"best_total\": %.4f, \"best_worst\": %.4f, \"total_of_best_worst\": %.4f, "
+           "\"both_total\": %.4f, \"both_worst\": %.4f, \"spent\": %.5f, ",
+           trace->count, trace->seconds, trace->sites, trace->processes, best.total, best.worst,
+           best.total_of_worst, best.both_total, best.both_worst, spent / seeds);
     arm_print(&adaptive, "adaptive");
     printf(", ");
     arm_print(&fixed, "fixed");
@@ -144,7 +131,7 @@ static gint by_value(gconstpointer a, gconstpointer b) {
 }
 
 // Seconds until noticed, the median; what is never noticed counts as the end of the trace.
-static gdouble median_delay(const trace *trace, PfAdaptiveSampler *(*make)(gdouble), gdouble budget,
+static gdouble median_delay(const trace *trace, PfSampler *(*make)(gconstpointer), gdouble budget,
                             replay_options *options, guint seeds, gdouble *timed, guint *ret_found,
                             gdouble *ret_false) {
     g_autofree gdouble *delay = g_new(gdouble, seeds);
@@ -153,9 +140,8 @@ static gdouble median_delay(const trace *trace, PfAdaptiveSampler *(*make)(gdoub
     *ret_false = 0;
     guint64 end = trace->event[trace->count - 1].start_ns;
     for (guint seed = 1; seed <= seeds; seed++) {
-        g_autoptr(PfAdaptiveSampler) sampler = make != NULL ? make(budget) : NULL;
         replay_result result;
-        replay(trace, (PfSampler *)sampler, options, seed, &result);
+        replay(trace, make, &budget, options, seed, &result);
         guint64 when = result.noticed_ns != 0 ? result.noticed_ns : end;
         *ret_found += result.noticed_ns != 0;
         *ret_false += result.false_alarms;
@@ -178,7 +164,7 @@ static void notice(const trace *trace, replay_options *options, gdouble budget, 
     options->slow_site = site;
     options->slower = 3;
     options->slow_from_ns = trace->event[0].start_ns + (guint64)(trace->seconds * 0.5e9);
-    options->certain = 8;
+    options->certain = CERTAIN;
     options->rate = 0.01;
     gdouble timed;
     guint found;

@@ -3,6 +3,7 @@
 """Judges the samplers: intervals on five laws, traces of six real programs, the budget in live runs."""
 import argparse
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -48,22 +49,22 @@ def replays(tool, lib, folder, names, seconds, seeds):
         path = os.path.join(folder, name.replace(" ", "-"))
         cpu = traces.record(tool, lib, name, seconds, path)
         if cpu is None:
-            rows.append([name, "skipped: not installed"] + [""] * 8)
+            rows.append([name, "skipped: not installed"] + [""] * 10)
             continue
         length = tool_lines(tool, "compare", path, cpu, 0.01, 1)[0]["seconds"]
         for label, budget in (("1 %", 0.01), ("tight", tight_budget(path, cpu, length))):
             (one,) = tool_lines(tool, "compare", path, cpu, budget, seeds)
             a, f = one["adaptive"], one["fixed"]
-            rows.append([name, one["calls"], label, f"{100 * a['timed'] / one['calls']:.1f}",
+            rows.append([name, one["calls"], one["processes"], label, f"{100 * a['timed'] / one['calls']:.1f}",
                          f"{100 * budget:.2f} / {100 * one['spent']:.2f}",
-                         ratio(a["width"], f["width"]), f"{one['ideal']:.2f}",
-                         ratio(a["worst_site"], f["worst_site"]),
+                         ratio(a["width"], f["width"]), f"{one['best_total']:.2f}",
+                         ratio(a["worst_site"], f["worst_site"]), f"{one['best_worst']:.2f}",
                          f"{a['sites_with_interval']:.0f} / {f['sites_with_interval']:.0f} "
                          f"of {a['sites']:.0f}",
-                         f"{a['covered']} / {f['covered']} of {seeds}"])
+                         f"{a['covered']} of {a['intervals']} / {f['covered']} of {f['intervals']}"])
             if label == "tight" and f["width"] > 0:
-                points.append((name, a["width"] / f["width"], one["ideal"],
-                               a["worst_site"] / f["worst_site"]))
+                points.append((name, a["width"] / f["width"], one["best_total"],
+                               a["worst_site"] / f["worst_site"], one["best_worst"]))
         (one,) = tool_lines(tool, "notice", path, cpu, tight_budget(path, cpu, length), seeds)
         if one.get("site_calls"):
             late = one["fixed_found"] * 2 < seeds
@@ -75,8 +76,8 @@ def replays(tool, lib, folder, names, seconds, seeds):
                             f"{one['adaptive_false']:.1f} / {one['fixed_false']:.1f}"])
         os.unlink(path)
     print(f"\nAdaptive against a fixed rate with as many timed calls, {seeds} runs over each trace\n")
-    print(table(("program", "calls", "budget", "timed %", "budget / spent %", "total's width",
-                 "best possible", "worst site's width", "sites with interval", "covered"), rows))
+    print(table(("program", "calls", "processes", "budget", "timed %", "budget / spent %", "total",
+                 "best", "worst site", "best", "sites with interval", "covered of printed"), rows))
     print("\nA rare site becomes 3 times as slow: seconds until noticed (median)\n")
     print(table(("program", "its calls", "adaptive", "noticed", "fixed", "noticed", "sooner",
                  "false alarms"), notices), flush=True)
@@ -116,26 +117,41 @@ def live(lib, steer, seconds):
 
 
 def plot(points, path):
-    """Widths against a fixed rate's, as bars; below 1 is better."""
-    width, row, left = 640, 26, 130
-    height = 60 + row * 2 * max(len(points), 1)
-    scale = (width - left - 40) / max([2.0] + [max(p[1], p[3]) for p in points])
+    """Widths against a fixed rate's, as bars on a scale of logarithms; left of 1 is better."""
+    width, row, left, right = 760, 58, 120, 90
+    height = 96 + row * max(len(points), 1)
+    values = [v for p in points for v in p[1:] if v > 0] + [0.1, 2]
+    low, high = math.floor(math.log2(min(values))), math.ceil(math.log2(max(values)))
+
+    def x(value):
+        share = (math.log2(max(value, 2.0 ** low)) - low) / (high - low)
+        return left + share * (width - left - right)
+
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
            'font-family="sans-serif" font-size="12">',
-           '<text x="10" y="18">width of the interval, parts of that of a fixed rate: total (dark, line: '
-           'best possible), worst site (light)</text>']
-    for i, (name, total, ideal, worst) in enumerate(points):
-        y = 34 + i * row * 2
-        out.append(f'<text x="10" y="{y + 20}">{name}</text>')
-        out.append(f'<rect x="{left}" y="{y}" width="{total * scale:.1f}" height="18" fill="#35608f"/>')
-        out.append(f'<rect x="{left}" y="{y + 20}" width="{worst * scale:.1f}" height="18" '
-                   'fill="#9fc0e0"/>')
-        out.append(f'<line x1="{left + ideal * scale:.1f}" x2="{left + ideal * scale:.1f}" y1="{y - 2}" '
-                   f'y2="{y + 20}" stroke="#c03030" stroke-width="2"/>')
-        out.append(f'<text x="{left + max(total, worst) * scale + 6:.1f}" y="{y + 24}">{total:.2f}, '
-                   f'{worst:.2f}</text>')
-    out.append(f'<line x1="{left + scale:.1f}" x2="{left + scale:.1f}" y1="28" y2="{height - 20}" '
-               'stroke="#888" stroke-dasharray="4 3"/></svg>')
+           f'<rect width="{width}" height="{height}" fill="#fff"/>',
+           '<text x="10" y="20" font-size="14">Width of the adaptive sampler\'s intervals, in parts of a fixed '
+           'rate\'s with as many timed calls</text>',
+           '<rect x="10" y="31" width="12" height="12" fill="#35608f"/><text x="28" y="41">the total</text>',
+           '<rect x="110" y="31" width="12" height="12" fill="#9fc0e0"/><text x="128" y="41">the worst '
+           'site</text>',
+           '<line x1="232" x2="232" y1="30" y2="44" stroke="#c03030" stroke-width="3"/><text x="240" y="41">best '
+           'possible, with hindsight</text>']
+    for power in range(low, high + 1):
+        at, dash = x(2.0 ** power), "" if power == 0 else ' stroke-dasharray="3 3"'
+        out.append(f'<line x1="{at:.1f}" x2="{at:.1f}" y1="56" y2="{height - 28}" '
+                   f'stroke="{"#444" if power == 0 else "#ccc"}"{dash}/>')
+        out.append(f'<text x="{at:.1f}" y="{height - 10}" text-anchor="middle">'
+                   f'{2 ** power if power >= 0 else f"1/{2 ** -power}"}</text>')
+    for i, (name, total, best, worst, best_worst) in enumerate(points):
+        y = 64 + i * row
+        out.append(f'<text x="10" y="{y + 24}">{name}</text>')
+        for at, value, ideal, colour in ((y, total, best, "#35608f"), (y + 21, worst, best_worst, "#9fc0e0")):
+            out.append(f'<rect x="{left}" y="{at}" width="{x(value) - left:.1f}" height="18" fill="{colour}"/>')
+            out.append(f'<line x1="{x(ideal):.1f}" x2="{x(ideal):.1f}" y1="{at - 1}" y2="{at + 19}" '
+                       'stroke="#c03030" stroke-width="3"/>')
+            out.append(f'<text x="{max(x(value), x(ideal)) + 6:.1f}" y="{at + 13}">{value:.2f}</text>')
+    out.append("</svg>")
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(out) + "\n")
 
@@ -143,7 +159,7 @@ def plot(points, path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--build", required=True)
-    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--runs", type=int, default=2000, help="of each law; 0: none")
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--only", choices=sorted(traces.PROGRAMS))
@@ -152,7 +168,8 @@ def main():
     build = os.path.abspath(args.build)
     tool, lib = build + "/test/lib/bench-samplers", build + "/preload/libpfprof.so"
     print(header())
-    laws(tool, args.runs)
+    if args.runs:
+        laws(tool, args.runs)
     names = [args.only] if args.only else list(traces.PROGRAMS)
     with tempfile.TemporaryDirectory() as folder:
         points = replays(tool, lib, folder, names, args.seconds, args.seeds)

@@ -136,7 +136,7 @@ request = function() i = i + 1
 """)
     client = ["wrk", "-t1", "-c8", f"-d{seconds}s", "-s", work + "/mix.lua",
               f"http://127.0.0.1:{port}/"]
-    return serve(["nginx", "-c", work + "/conf", "-p", work], rec.environment(work, 1000000), port,
+    return serve(["nginx", "-c", work + "/conf", "-p", work], rec.environment(work, 2000000), port,
                  client, signal.SIGQUIT)
 
 
@@ -147,7 +147,7 @@ def redis(rec, work, seconds):
                "--save", "2", "100"]
     client = ["timeout", str(seconds), "redis-benchmark", "-p", str(port), "-q", "-n", "10000000",
               "-c", "16", "-t", "set,get,lpush,lrange_100,mset", "-d", "200", "-l"]
-    return serve(command, rec.environment(work, 1000000), port, client, signal.SIGTERM)
+    return serve(command, rec.environment(work, 2000000), port, client, signal.SIGTERM)
 
 
 def python_logging(rec, work, seconds):

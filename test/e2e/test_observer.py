@@ -78,7 +78,7 @@ class Observer(pf.Case):
             pf.finish(run, process)
             self.assertEqual(run.status, 0)
             metrics = run.summaries()[process.pid][-1]["metrics"]
-            # At 0.01 it would be 3 of 320, and the first 8 of them; the budget is good for far more.
+            # At 0.01 it would be 3 of 320, and the first 32 of them; the budget is good for far more.
             self.assertGreater(metrics["sampled_count"], 40)
         self.until(lambda: not observers(folder))
 

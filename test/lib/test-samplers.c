@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The four samplers on contexts that are made up: readings injected, sites with known numbers.
+// link: segment-maker.c
+#include "pf-strata.h"
 #include "pf-test.h"
+#include "segment-maker.h"
 #include <math.h>
 #include <string.h>
 
@@ -304,6 +307,46 @@ START_TEST(decisions_stay_in_range) {
 }
 END_TEST
 
+static struct pf_context *say(segment_maker *maker, struct pf_slot *slot, const gchar *user,
+                              const gchar *request) {
+    struct pf_context *context =
+        maker_take(maker, sizeof *context, G_ALIGNOF(struct pf_context), &slot->context);
+    g_strlcpy(context->user_id, user, PF_CONTEXT_SIZE);
+    g_strlcpy(context->request_id, request, PF_CONTEXT_SIZE);
+    return context;
+}
+
+START_TEST(contexts_say_whom_the_program_works_for) {
+    segment_maker maker;
+    maker_init(&maker, 1 << 20);
+    g_strlcpy(maker_header(&maker)->program, "orderd", sizeof maker_header(&maker)->program);
+    struct pf_slot *one = maker_add_slot(&maker, 1, "one");
+    struct pf_slot *other = maker_add_slot(&maker, 2, "other");
+    maker_add_slot(&maker, 3, "says nothing");
+    say(&maker, one, "ann", "7");
+    g_strlcpy(say(&maker, other, "ann", "8")->operation, "checkout", PF_CONTEXT_SIZE);
+    g_autoptr(GBytes) bytes = maker_bytes(&maker);
+    gsize size;
+    gconstpointer data = g_bytes_get_data(bytes, &size);
+    pf_reader *reader = pf_reader_new_from_bytes(data, size, NULL);
+    ck_assert_ptr_nonnull(reader);
+    pf_strata *strata = pf_strata_new();
+    PfSamplingContext *context = pf_sampling_context_new();
+    for (guint look = 0; look < 2; look++) {
+        ck_assert(pf_strata_read(strata, reader, context, NULL));
+        ck_assert_str_eq(context->user_id, "ann");
+        ck_assert_ptr_null(context->request_id);
+        ck_assert_str_eq(context->operation_name, "checkout");
+    }
+    context->strata = NULL;
+    context->stratum_count = 0;
+    pf_sampling_context_free(context);
+    pf_strata_free(strata);
+    pf_reader_unref(reader);
+    maker_clear(&maker);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {load_lowers_the_rate_and_relief_restores_it,
                                   load_never_goes_above_its_ceiling,
@@ -316,6 +359,7 @@ int main(void) {
                                   a_change_is_noticed_and_a_slow_call_is_none,
                                   configuration_names_samplers,
                                   decisions_stay_in_range,
+                                  contexts_say_whom_the_program_works_for,
                                   NULL};
     return pf_test_run("samplers", tests);
 }

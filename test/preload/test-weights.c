@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Estimates stay unbiased, and intervals cover, whatever rates a sampler sets while a program runs.
 #include "pf-estimate.h"
-#include "pf-hist.h"
 #include "pf-skip.h"
+#include "timed-call.h"
 #include <check.h>
 #include <math.h>
 #include <stdbool.h>
@@ -80,20 +80,7 @@ static double fill(struct pf_stratum *s, double (*draw)(void), enum change chang
             s->certain_ns = ns;
             continue;
         }
-        double x = (double)ns;
-        double w = 1 / rate;
-        double middle = pf_hist_middle(pf_hist_bucket(ns));
-        s->sampled++;
-        s->sum_ns += ns;
-        s->sumsq += x * x;
-        s->weight += w;
-        s->weighted_ns += w * x;
-        s->spread += w * (w - 1);
-        s->spread_ns += w * (w - 1) * x;
-        s->spread_ns2 += w * (w - 1) * x * x;
-        s->mid_sum += middle;
-        s->mid_sumsq += middle * middle;
-        s->sumcube += middle * middle * middle;
+        timed_call_add(s, ns, rate);
     }
     return truth;
 }
