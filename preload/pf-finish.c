@@ -83,8 +83,7 @@ static void write_all(int fd, const char *text, size_t size) {
             text += done;
             size -= (size_t)done;
         } else if (done == -EAGAIN && !pf_process.shut && patience-- > 0) {
-            struct timespec wait = {.tv_nsec = 50000000}; // a full pipe: at most a second in all
-            pf_sys(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, (long)&wait, 0, 0, 0);
+            pf_sys_pause(50000000); // a full pipe: at most a second in all
         } else if (done != -EINTR) {
             break;
         }
@@ -149,7 +148,7 @@ static void write_summary(const char *how, int status, bool is_end) {
     size_t room = size / 3 < MOST_TEXT ? size / 3 : MOST_TEXT;
     struct pf_out out = {.text = scratch, .size = room};
     struct pf_summary *summary = pf_summary_make(scratch + room, size - room, how, status);
-    if (summary != NULL && has_readers) {
+    if (summary != NULL && summary->segment != NULL && has_readers) {
         pf_end_store(&(struct pf_end){how, status, summary->overhead_ns, summary->coverage.known,
                                       summary->coverage.kernel_bytes});
     }
@@ -186,6 +185,7 @@ void pf_finish_with(const char *how, int status) {
     if (!ours_to_finish() || __atomic_exchange_n(&pf_process.finished, true, __ATOMIC_ACQ_REL)) {
         return;
     }
+    pf_segment_await();
     write_summary(how, status, true);
     struct pf_segment *segment = pf_process.segment;
     if (segment != NULL) {
@@ -194,6 +194,8 @@ void pf_finish_with(const char *how, int status) {
         if (!pf_process.shut) {
             part_with_segment();
         }
+    } else if (!pf_process.shut) {
+        pf_segment_unlink(); // whoever is making it will not get there any more
     }
 }
 

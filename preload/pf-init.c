@@ -161,6 +161,7 @@ void pf_init(void) {
         return;
     }
     pf_observer_check(complain);
+    pf_segment_note_environment();
     pf_unwind_note_main();
     choose_stacks();
     pf_process.why = (uint32_t)pf_process.config.setting[PF_VAR_WHY].number;
@@ -197,7 +198,7 @@ void pf_become_child(void) {
     }
     pf_process.segment = NULL;
     pf_process.segment_path[0] = 0;
-    pf_process.making = 0;
+    pf_process.making = PF_MAKING_NOT_BEGUN;
     pf_process.finished = false;
     pf_process.said = false;
     for (unsigned i = 0; i < PF_CALL_COUNT; i++) {
@@ -236,6 +237,7 @@ void pf_shut(void) {
     }
     if (pf_process.segment == NULL) {
         pf_segment_make();
+        pf_segment_await();
     }
     if (pf_process.segment != NULL && pf_thread.slot == NULL && pf_thread.inside == 0) {
         pf_thread.slot = pf_slot_attach();

@@ -7,10 +7,16 @@
 #include <stddef.h>
 #pragma GCC visibility push(hidden)
 
+enum pf_making {
+    PF_MAKING_NOT_BEGUN,
+    PF_MAKING_NOW,  // some thread is at it; others count in `early` meanwhile
+    PF_MAKING_ENDED // there is a segment, or there never will be one
+};
+
 struct pf_process {
     struct pf_config config;
     struct pf_segment *segment; // NULL until the first output call
-    int making;                 // a thread is making the segment
+    int making;                 // enum pf_making
     uint32_t pid;
     bool shut;              // seccomp may be on: no system calls but write and exit
     bool finished;          // the summary has been written
@@ -35,6 +41,7 @@ struct pf_process {
     bool stderr_known;
     uint64_t stderr_device; // what descriptor 2 was at start: the summary goes nowhere else
     uint64_t stderr_inode;
+    char runtime_dir[64];       // XDG_RUNTIME_DIR as it was at start; "" when none or too long
     char segment_path[128];     // "" when private
     struct pf_spill early[256]; // calls that came while another thread made the segment
     uint64_t early_lost[PF_LOST_COUNT];
@@ -74,6 +81,10 @@ bool pf_kernel_bytes(uint64_t *ret_whole, uint64_t *ret_living);
 
 // pf-segment-map.c
 void pf_segment_make(void);
+// Waits, a fifth of a second at most, for a thread that is making the segment just now.
+void pf_segment_await(void);
+// Keeps what the environment says of the segment's place.
+void pf_segment_note_environment(void);
 // Memory from the segment, zeroed, in whole units of PF_UNIT; NULL when MAX_MEMORY_MB is used up.
 void *pf_segment_take(uint64_t size, uint64_t alignment);
 void pf_segment_unlink(void);

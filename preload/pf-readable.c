@@ -22,6 +22,7 @@
 static uintptr_t main_top;    // the kernel puts 16 random bytes above the main stack
 static uintptr_t main_thread; // its control block is not near its stack
 static bool asking;           // the kernel answers as it should
+static bool under_valgrind;
 
 // rt_sigprocmask copies the new mask before it looks at what to do with it: an unreadable one is
 // EFAULT, and 1000 is nothing that can be done.  Of the calls that tell, it is the cheapest (89 ns;
@@ -60,12 +61,17 @@ static bool in_valgrind(void) {
     return false;
 }
 
-void pf_readable_note_main(void) { main_thread = pf_thread_pointer(); }
+// Both at start: later another thread may be in setenv, which frees what `environ` was.
+void pf_readable_note_main(void) {
+    main_thread = pf_thread_pointer();
+    under_valgrind = in_valgrind();
+}
 
 void pf_readable_init(void) {
     main_top = getauxval(AT_RANDOM) & -sizeof(uintptr_t);
     main_thread = main_thread != 0 ? main_thread : pf_thread_pointer();
-    asking = !in_valgrind() && !ask((uintptr_t)-PAGE) && ask((uintptr_t)&asking & -(uintptr_t)PAGE);
+    asking =
+        !under_valgrind && !ask((uintptr_t)-PAGE) && ask((uintptr_t)&asking & -(uintptr_t)PAGE);
 }
 
 static bool can_ask(void) { return asking && !pf_process.shut; }

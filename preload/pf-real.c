@@ -136,6 +136,11 @@ long pf_sys_fallocate(int fd, uint64_t from, uint64_t size) {
 #endif
 }
 
+void pf_sys_pause(long nanoseconds) {
+    struct timespec wait = {.tv_nsec = nanoseconds};
+    pf_sys(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, (long)&wait, 0, 0, 0);
+}
+
 long pf_sys_clock_gettime(clockid_t clock, struct pf_time *ret_time) {
     long result = pf_sys(CALL_clock_gettime, clock, (long)ret_time, 0, 0, 0, 0);
 #ifndef __LP64__

@@ -48,6 +48,7 @@ struct pf_time {
     int64_t seconds;
     int64_t nanoseconds;
 };
+void pf_sys_pause(long nanoseconds); // less than a second
 long pf_sys_clock_gettime(clockid_t clock, struct pf_time *ret_time);
 // Reads a small file whole into `buffer`, terminates it with NUL; the bytes read or -errno.
 long pf_sys_slurp(const char *path, char *buffer, size_t size);

@@ -277,7 +277,8 @@ static PF_COLD struct pf_ring *make_ring(struct pf_slot *slot, struct pf_ring *o
     ring->head = old != NULL ? old->size : 0;
     __atomic_compare_exchange_n(&slot->ring, &link, pf_units(segment, ring), false,
                                 __ATOMIC_RELEASE, __ATOMIC_RELAXED);
-    return pf_at(segment, slot->ring);
+    // A handler in between may have made one, or found no room for one.
+    return slot->ring == UINT64_MAX ? old : pf_at(segment, slot->ring);
 }
 
 // The next place in the slot's ring, marked, so that neither a reader takes it for an event nor a

@@ -103,19 +103,24 @@ static long make_own_folder(struct pf_out *ret_path) {
     return make_folder(AT_FDCWD, path);
 }
 
-static const char *environment(const char *name) {
+// At start, because later another thread may be in setenv, which frees what `environ` was.
+void pf_segment_note_environment(void) {
+    static const char name[] = "XDG_RUNTIME_DIR=";
     extern char **environ;
-    size_t length = pf_length(name);
     for (char **entry = environ; entry != NULL && *entry != NULL; entry++) {
         size_t i = 0;
-        while (i < length && (*entry)[i] == name[i]) {
+        while (i < sizeof name - 1 && (*entry)[i] == name[i]) {
             i++;
         }
-        if (i == length && (*entry)[i] == '=') {
-            return *entry + i + 1;
+        const char *value = *entry + i;
+        if (i == sizeof name - 1 && *value == '/' &&
+            pf_length(value) < sizeof pf_process.runtime_dir) {
+            for (size_t at = 0; value[at]; at++) {
+                pf_process.runtime_dir[at] = value[at];
+            }
+            return;
         }
     }
-    return NULL;
 }
 
 // A regular file of our user, with no second name by which somebody else could reach it.
@@ -169,8 +174,8 @@ static long make_given_folder(const char *given, struct pf_out *ret_path) {
 
 // The usual places.
 static long make_usual_folder(struct pf_out *ret_path) {
-    const char *runtime = environment("XDG_RUNTIME_DIR");
-    if (runtime != NULL && *runtime == '/' && pf_length(runtime) < 64) {
+    const char *runtime = pf_process.runtime_dir;
+    if (*runtime) {
         long fd = make_runtime_folder(runtime);
         if (fd >= 0) {
             pf_out(ret_path, runtime);
@@ -338,7 +343,9 @@ void pf_segment_make(void) {
     pf_unwind_init();
     uint64_t begun = pf_now();
     pf_note_kernel_bytes();
-    if (__atomic_exchange_n(&pf_process.making, 1, __ATOMIC_ACQUIRE)) {
+    int none = PF_MAKING_NOT_BEGUN;
+    if (!__atomic_compare_exchange_n(&pf_process.making, &none, PF_MAKING_NOW, false,
+                                     __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
         return;
     }
     if (pf_process.stale != NULL) {
@@ -363,14 +370,28 @@ void pf_segment_make(void) {
         }
     }
     if (segment == NULL) {
-        return; // `making` stays set: counted per function in this process's own memory
+        // Not tried again: counted per function in this process's own memory.
+        __atomic_store_n(&pf_process.making, PF_MAKING_ENDED, __ATOMIC_RELEASE);
+        return;
     }
     describe(segment, size);
     __atomic_store_n(&pf_process.segment, segment, __ATOMIC_SEQ_CST);
     pf_bring_home();
     note_command(segment);
     segment->setup_ns = pf_since(begun, pf_now());
+    __atomic_store_n(&pf_process.making, PF_MAKING_ENDED, __ATOMIC_RELEASE);
     pf_observer_start();
+}
+
+// A process may end, or close itself off, while one of its threads is anywhere in pf_segment_make(): the
+// file has its name then and is mapped nowhere.  Not for ourselves, when a handler came in between.
+void pf_segment_await(void) {
+    for (unsigned patience = 200;
+         patience > 0 && !pf_thread.busy && !pf_process.shut &&
+         __atomic_load_n(&pf_process.making, __ATOMIC_ACQUIRE) == PF_MAKING_NOW;
+         patience--) {
+        pf_sys_pause(1000000);
+    }
 }
 
 // Through the file's name, for kernels before 5.14: only if it is still the file that was mapped.

@@ -390,6 +390,29 @@ class Threads(pf.Case):
                 one["metrics"]["sampled_count"] + one["metrics"]["dropped_count"],
             )
 
+    def test_main_returns_while_another_thread_makes_the_segment(self):
+        # Waited for, and beyond patience: 0.1 and 0.6 s in the middle of the segment's making.
+        strace = pf.need("strace")
+        for delay in (100000, 600000):
+            with self.subTest(delay=delay):
+                run = pf.prepare()
+                log = os.path.join(run.folder, "strace")
+                pf.execute([strace, "-f", "-qq", "-o", log, "-e", "trace=fallocate", "-e",
+                            f"inject=fallocate:delay_enter={delay}", pf.build("threads"), "exiting"],
+                           run=run)
+                with open(log, encoding="utf-8") as lines:
+                    held = "fallocate" in lines.read()
+                if not held:
+                    self.skipTest("strace cannot hold a system call up here")
+                self.assertEqual(run.status, 0, run.stderr[-500:])
+                every = sum(run.summaries().values(), [])
+                if delay == 100000:
+                    (one,) = (o for o in every if o["process"]["program"] == "threads")
+                else:  # there was no segment to take the program's name from
+                    (one,) = (o for o in every if o["process"]["program"] != "strace")
+                self.assertGreater(one["metrics"]["message_count"], 100)
+                self.assertEqual(run.segments(), [], "a segment was left behind")
+
 
 class Processes(pf.Case):
     def pair(self, *arguments, **settings):
