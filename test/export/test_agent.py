@@ -168,6 +168,14 @@ class Agent(Lab):
         self.assertIn("an agent runs already", done.err)
         self.stop(agent)
 
+    def test_it_stands_back(self):
+        agent = self.agent("file", FILE_PATH=self.out)
+        wait_until(lambda: os.path.exists(self.out))
+        for task in os.listdir(f"/proc/{agent.pid}/task"):
+            self.assertEqual(os.getpriority(os.PRIO_PROCESS, int(task)), 19)
+            self.assertEqual(os.sched_getscheduler(int(task)), os.SCHED_BATCH)
+        self.stop(agent)
+
     def test_it_ends_when_idle(self):
         self.leave(["/bin/sh", "-c", "echo one"])
         agent = self.agent("file", "--idle", "1", FILE_PATH=self.out)
