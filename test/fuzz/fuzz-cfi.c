@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer: any bytes as frame information, looked up at any address, and their expressions run.
+// with: preload/pf-cfi.c preload/pf-expression.c
 #include "pf-expression.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer: any bytes through the emoji scanner, and what libunistring says of the same.
+// with: preload/pf-emoji.c
+// libraries: -lunistring
 #include "pf-emoji.h"
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer: any environment and any configuration file.  Whatever they say, each setting holds a value
 // that is allowed, and each complaint is one line.
+// with: preload/pf-env.c preload/pf-print.c preload/pf-real.c preload/pf-image.c preload/pf-table.c
 #include "pf-env.h"
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer: any format, with arguments of exactly the kinds that glibc says it takes.  What is no string
 // there is a wild pointer, and so is everything past the last: reading one of them is a crash.
+// with: preload/pf-format.c preload/pf-emoji.c
 #include "pf-format.h"
 #include <printf.h>
 #include <stdlib.h>

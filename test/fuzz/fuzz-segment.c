@@ -3,6 +3,7 @@
 //
 // An input whose first byte is even is a list of changes to an honest segment (4 bytes where, 8 bytes
 // what), because a fuzzer does not find its way into 30 KiB of zeroes by itself; else it is a segment.
+// with: lib test/lib/segment-maker.c
 #include "../lib/ask-everything.h"
 #include "../lib/segment-maker.h"
 #include <string.h>
