@@ -39,7 +39,8 @@ read_reasons(pf_numbers *n, const struct pf_detail *now, const struct pf_detail 
     double stands_for = looked != 0 ? (double)timed / (double)looked : 1;
     for (unsigned i = 0; i < PF_LEVEL_COUNT; i++) {
         uint64_t count = sane(now->level[i], before->level[i]);
-        n->levels[i] = count != 0 ? (uint64_t)((double)count * stands_for + 0.5) : 0;
+        double calls = count != 0 ? (double)count * stands_for + 0.5 : 0;
+        n->levels[i] = calls < (double)MOST ? (uint64_t)calls : MOST;
     }
     for (unsigned i = 0; i < PF_SIZE_CLASSES; i++) {
         n->sizes[i] = sane(now->sizes[i], before->sizes[i]);
