@@ -19,7 +19,7 @@ PFPROF = os.path.abspath(
 def is_sanitized():
     """AddressSanitizer's runtime wants to come before every preloaded library."""
     with open(PFPROF, "rb") as file:
-        return b"__asan_init" in file.read()
+        return b"__asan_report_load" in file.read()
 
 
 class World:
