@@ -14,6 +14,15 @@
 // Each has pf_add and its kin, pf_arch_sys (a raw system call) and, where the vDSO has a clock with
 // 64-bit fields, its name PF_VDSO_CLOCK.
 
+// Older clang says only by __has_feature that it watches memory.
+#if defined(__SANITIZE_ADDRESS__)
+#define PF_MEMORY_IS_WATCHED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PF_MEMORY_IS_WATCHED
+#endif
+#endif
+
 #define PF_LIKELY(x) __builtin_expect(!!(x), 1)
 #define PF_UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define PF_INLINE static inline __attribute__((always_inline))

@@ -4,7 +4,7 @@
 #include "pf-arch.h"
 #include <stddef.h>
 #include <stdint.h>
-#if defined(__SSE2__) && !defined(__SANITIZE_ADDRESS__)
+#if defined(__SSE2__) && !defined(PF_MEMORY_IS_WATCHED)
 #include <emmintrin.h>
 
 // Blocks looked at; a longer string is strlen's.
