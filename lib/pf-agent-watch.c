@@ -97,7 +97,10 @@ gboolean pf_agent_watch_lock(pf_agent_watch *self, GError **error) {
 
 static guint pid_of(const gchar *name) { return (guint)g_ascii_strtoull(name, NULL, 10); }
 
-// Reads a segment into the books; FALSE: it runs on.
+static gboolean is_gone(guint pid) { return kill((pid_t)pid, 0) != 0 && errno == ESRCH; }
+
+// Reads a segment into the books; FALSE: it runs on.  One that says it has ended while its process is there
+// is about to get its other name: read now, it would be read twice.
 static gboolean read_segment(pf_agent_watch *self, const gchar *path) {
     g_autoptr(GError) error = NULL;
     g_autoptr(PfSnapshot) snapshot = pf_snapshot_new_from_file(path, PF_SNAPSHOT_DEFAULT, &error);
@@ -106,12 +109,15 @@ static gboolean read_segment(pf_agent_watch *self, const gchar *path) {
         self->unreadable += error->code != PF_SEGMENT_ERROR_NOT_FOUND ? 1 : 0;
         return TRUE;
     }
+    const PfProcess *process = pf_snapshot_get_process(snapshot);
+    PfProcessState state = process->state;
+    if (state == PF_PROCESS_STATE_ENDED && g_str_has_suffix(path, RUNNING) &&
+        !is_gone(process->pid)) {
+        return FALSE;
+    }
     pf_aggregator_update(self->aggregator, snapshot);
-    PfProcessState state = pf_snapshot_get_process(snapshot)->state;
     return state == PF_PROCESS_STATE_ENDED || state == PF_PROCESS_STATE_KILLED;
 }
-
-static gboolean is_gone(guint pid) { return kill((pid_t)pid, 0) != 0 && errno == ESRCH; }
 
 typedef struct {
     pf_agent_watch *watch;

@@ -65,17 +65,11 @@ def query(port, expression, at=None):
     return answer["data"]["result"]
 
 
-@functools.lru_cache(None)
-def is_sanitized():
-    with open(clikit.PFPROF, "rb") as file:
-        return b"__asan_report_load" in file.read()
-
-
 class Lab(unittest.TestCase):
     """A world, and processes that end with the test."""
 
     def setUp(self):
-        if is_sanitized():
+        if clikit.is_sanitized():
             self.skipTest("the sanitized command is not for this")
         self.world = World()
         self.children = []

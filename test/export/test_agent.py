@@ -40,6 +40,25 @@ class Agent(Lab):
         self.assertEqual(self.last("ended.processes", program="sh"), 60)
         self.assertEqual(self.last("processes", program="sh"), 0)
 
+    def test_one_that_is_just_ending_is_counted_once(self):
+        """It says that it has ended before its segment gets the name of one that has."""
+        child = self.world.profiled(["/bin/sh", "-c", "echo one; exec sleep 60"], EXPORTERS="file",
+                                    COMMAND="none", KEEP_SEGMENT="true")
+        self.children.append(child)
+        pattern = os.path.join(self.world.folder, "*.pfseg")
+        wait_until(lambda: any(self.snapshot(path)["process"]["state"] == "ended"
+                               for path in glob.glob(pattern)))
+        path, = (path for path in glob.glob(pattern)
+                 if self.snapshot(path)["process"]["state"] == "ended")
+        agent = self.agent("file", FILE_PATH=self.out)
+        self.leave(["/bin/echo", "a look has been taken"])
+        wait_until(lambda: self.last("ended.processes", program="echo") == 1)
+        os.rename(path, path[:-len("pfseg")] + "ended")
+        wait_until(lambda: not self.ended())
+        self.assertEqual(self.stop(agent), "")
+        self.assertEqual(self.last("messages", program="sh", function="write"), 1)
+        self.assertEqual(self.last("ended.processes", program="sh"), 1)
+
     def test_a_process_that_goes_on(self):
         ticking = [SYSTEM_PYTHON, "-c", "import os, time\nfor i in range(300):\n os.write(1, b'x')\n"
                    " time.sleep(0.01)"]
