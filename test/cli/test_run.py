@@ -167,11 +167,13 @@ class Run(clikit.Case):
     def test_signals_reach_the_child(self):
         trap = "trap 'echo got; exit 9' {0}; echo ready; while :; do sleep 0.05; done"
         for name in ("TERM", "HUP", "INT", "USR1"):
+            number = getattr(signal, "SIG" + name)  # nohup(1) may have started the tests
+            self.addCleanup(signal.signal, number, signal.signal(number, signal.SIG_DFL))
             with self.subTest(name):
                 process = self.world.start("run", "--output", "none", "--", "bash", "-c",
                                            trap.format(name), start_new_session=True)
                 self.assertEqual(process.stdout.readline(), b"ready\n")
-                process.send_signal(getattr(signal, "SIG" + name))
+                process.send_signal(number)
                 out, _ = process.communicate(timeout=30)
                 self.assertEqual((process.returncode, out), (9, b"got\n"))
 

@@ -41,16 +41,21 @@ class Steer(clikit.Case):
         self.say(process, 20)
         return self.timed(process) > before
 
+    def steer(self, process):
+        """Times every call of a process that timed none; returns when it does so."""
+        rules = os.path.join(pf.SCRATCH, "steer-rules")
+        with open(rules, "w", encoding="ascii") as file:
+            file.write("function=write -> 1\n")
+        steer = self.world.start("steer", "--sampler", "pattern", "--rules", rules, process.pid)
+        clikit.wait_until(lambda: self.is_timed_after(process))
+        return steer
+
     def test_a_running_process(self):
         echo = self.echo()
         before = self.timed(echo)
         self.say(echo, 50)
         self.assertEqual(self.timed(echo), before, "rate 0")
-        rules = os.path.join(pf.SCRATCH, "steer-rules")
-        with open(rules, "w", encoding="ascii") as file:
-            file.write("function=write -> 1\n")
-        steer = self.world.start("steer", "--sampler", "pattern", "--rules", rules, echo.pid)
-        clikit.wait_until(lambda: self.is_timed_after(echo))
+        steer = self.steer(echo)
         self.assert_error(self.world.cli("steer", echo.pid), status=1, says="steers it already")
         steer.terminate()
         self.assertEqual(steer.communicate(timeout=30), (b"", b""))
@@ -61,8 +66,8 @@ class Steer(clikit.Case):
         echo = self.echo()
         done = self.world.cli("steer", "--seconds", "1", echo.pid)
         self.assertEqual((done.status, done.out, done.err), (0, "", ""))
-        steer = self.world.start("steer", echo.pid)
-        self.say(echo, 20)
+        echo = self.echo()
+        steer = self.steer(echo)
         echo.stdin.close()
         echo.wait(timeout=30)
         self.assertEqual(steer.communicate(timeout=30), (b"", b""))
