@@ -33,7 +33,7 @@ static void put_total(struct pf_out *out, const pf_metric_values *values) {
     const struct pf_estimate *estimate = &values->estimate;
     pf_out(out, "\n  all messages together: ");
     if (!pf_estimate_is_known(estimate)) {
-        pf_out(out, values->sampled_count > 0 ? "not enough samples" : "nothing timed");
+        pf_out(out, pf_estimate_refusal(values->sampled_count));
     } else {
         pf_out_duration(out, estimate->total_ns);
         if (estimate->kind == PF_ESTIMATE_EXACT) {

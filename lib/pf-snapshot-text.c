@@ -150,7 +150,7 @@ static void put_total(pf_text *text, PfSnapshot *self) {
     const PfEstimate *estimate = &stats->estimate;
     pf_text_add(text, "\n  all calls together: ");
     if (!pf_stats_has_estimate(stats)) {
-        pf_text_add(text, stats->sampled_count != 0 ? "not enough samples" : "nothing timed");
+        pf_text_add(text, pf_estimate_refusal(stats->sampled_count));
     } else {
         g_autofree gchar *total = pf_duration_text(estimate->total_ns);
         g_autofree gchar *low = pf_duration_text(estimate->low_ns);

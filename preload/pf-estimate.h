@@ -78,6 +78,11 @@ enum pf_estimate_kind {
     PF_ESTIMATE_NONE      // nothing was timed by chance: total_ns is what was timed with certainty
 };
 
+// Said in place of a total.
+static inline const char *pf_estimate_refusal(uint64_t timed) {
+    return timed != 0 ? "not enough samples; a higher rate times more calls" : "nothing timed";
+}
+
 struct pf_estimate {
     double total_ns; // a point without an interval is worth little: do not print it alone
     double low_ns;   // this and high_ns: with EXACT and INTERVAL only, else 0

@@ -60,7 +60,7 @@ static void put_header(struct pf_out *out, const struct pf_summary *summary) {
 static void put_estimate(struct pf_out *out, const struct pf_stats *stats) {
     const struct pf_estimate *estimate = &stats->estimate;
     if (!pf_estimate_has_interval(estimate)) {
-        pf_out(out, stats->timed ? "not enough samples" : "nothing timed");
+        pf_out(out, pf_estimate_refusal(stats->timed));
         return;
     }
     pf_out_duration(out, estimate->total_ns);
