@@ -129,6 +129,19 @@ START_TEST(every_condition_matches_what_it_says) {
 }
 END_TEST
 
+START_TEST(names_may_be_any_bytes) {
+    PfSamplingStratum stratum = debug_site;
+    stratum.stream = "/var/log/\xf0";
+    stratum.template_text = "\xf0 of %s \x80";
+    g_autoptr(PfPatternBasedSampler) sampler = pf_pattern_based_sampler_new();
+    ck_assert(pf_pattern_based_sampler_load(
+        sampler,
+        "stream=*l*\?.logs -> 1\ntemplate~\" to \" -> 1\nstream=/v*g/* template~\"of\" -> 1",
+        "rules", NULL));
+    ck_assert_uint_eq(pf_pattern_based_sampler_get_line(sampler, &stratum), 3);
+}
+END_TEST
+
 START_TEST(errors_name_the_line) {
     static const gchar *const bad[][2] = {
         {"function=write", "rules:2: a rule ends with \"-> RATE\""},
@@ -145,6 +158,7 @@ START_TEST(errors_name_the_line) {
         {"function=write -> 1 2", "rules:2: \"2\" after the rate"},
         {"function= -> 1", "rules:2: \"function\" has no value"},
         {"stream=\"a -> 1", "rules:2: a quoted value has no end"},
+        {"stream=*a*\xff\xfe.log -> 1", "rules:2: the line is not UTF-8"},
     };
     g_autoptr(PfPatternBasedSampler) sampler = pf_pattern_based_sampler_new();
     ck_assert(pf_pattern_based_sampler_load(sampler, "-> 0.5", "rules", NULL));
@@ -352,6 +366,7 @@ int main(void) {
                                   load_never_goes_above_its_ceiling,
                                   every_condition_matches_what_it_says,
                                   errors_name_the_line,
+                                  names_may_be_any_bytes,
                                   rules_set_rates_and_others_keep_theirs,
                                   every_site_gets_enough,
                                   the_budget_is_kept_and_goes_where_it_tells,
