@@ -96,7 +96,7 @@ class Guides(unittest.TestCase):
         os.makedirs(os.path.join(folder, "build/preload"))
         os.symlink(self.environment["PFPROF_LIBRARY"],
                    os.path.join(folder, "build/preload/libpfprof.so"))
-        for name in ("old-1", "old-2", "new-1", "new-2"):
+        for name in ("old", "old-1", "old-2", "new-1", "new-2"):
             self.run_checked(["pfprof", "run", "--save", name + ".pfs", "--", "./app"], cwd=folder)
         return folder
 
@@ -123,7 +123,7 @@ class Guides(unittest.TestCase):
                         self.run_checked(["bash", "-eu", "-c", re.sub(r"\bPID\b", pid, line)],
                                          cwd=folder)
                     ran += 1
-        self.assertGreaterEqual(ran, 11)
+        self.assertGreaterEqual(ran, 15)
 
     def test_what_is_named_exists(self):
         with open(os.path.join(SOURCE, "Makefile"), encoding="utf-8") as file:
