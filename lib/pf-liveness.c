@@ -64,6 +64,13 @@ bool pf_process_runs(const struct pf_segment *header) {
            header->start_monotonic_ns <= (uint64_t)now_ns(CLOCK_MONOTONIC);
 }
 
+bool pf_pid_is_gone(unsigned pid) {
+    bool ended = false;
+    uint64_t ticks;
+    return (kill((pid_t)pid, 0) != 0 && errno == ESRCH) ||
+           (read_stat(pid, &ended, &ticks) && ended);
+}
+
 bool pf_kernel_bytes_of(unsigned pid, uint64_t *ret_bytes) {
     char path[40];
     char line[128];

@@ -100,14 +100,15 @@ class Salvage(clikit.Case):
         young = os.path.join(self.world.folder, "4000001-18.pfseg")
         folder = os.path.join(self.world.folder, "run-4000002-abcdef")
         os.mkdir(folder, 0o700)
-        for path in (old, young):
+        copy = os.path.join(self.world.folder, "4000003-19.1234.reset")
+        for path in (old, young, copy):
             with open(path, "wb") as file:
                 file.truncate(1 << 16)
         os.utime(old, (1, 1))
         done = self.world.cli("salvage")
         self.assertEqual(done.status, 0, done.err)
-        self.assertIn("2 empty leftovers", done.out)
-        self.assertFalse(os.path.exists(old) or os.path.exists(folder))
+        self.assertIn("3 empty leftovers", done.out)
+        self.assertFalse(os.path.exists(old) or os.path.exists(folder) or os.path.exists(copy))
         self.assertTrue(os.path.exists(young), "it may be a process about to start")
         self.assertEqual(len(self.world.json("salvage")["segments"]), 1)
 
