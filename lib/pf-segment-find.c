@@ -10,16 +10,23 @@
 
 #define SUFFIX ".pfseg"
 
-// Root sees everybody's: its servers' workers become other users.
-static void add_others(GPtrArray *paths) {
-    GDir *dir = g_dir_open("/dev/shm", 0, NULL);
+// BASE/PREFIX.../REST, but for root's own, which are known already.
+static void add_matching(GPtrArray *paths, const gchar *base, const gchar *prefix,
+                         const gchar *rest) {
+    GDir *dir = g_dir_open(base, 0, NULL);
     const gchar *name;
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        if (g_str_has_prefix(name, "pfprof-") && strcmp(name, "pfprof-0") != 0) {
-            g_ptr_array_add(paths, g_build_filename("/dev/shm", name, NULL));
+        if (g_str_has_prefix(name, prefix) && strcmp(name + strlen(prefix), "0") != 0) {
+            g_ptr_array_add(paths, g_build_filename(base, name, rest, NULL));
         }
     }
     g_clear_pointer(&dir, g_dir_close);
+}
+
+// Root sees everybody's: its servers' workers become other users.
+static void add_others(GPtrArray *paths) {
+    add_matching(paths, "/dev/shm", "pfprof-", NULL);
+    add_matching(paths, "/run/user", "", "pfprof");
 }
 
 // All are looked into: the environment of the target need not be ours.  Only who has set
