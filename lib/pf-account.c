@@ -123,9 +123,18 @@ static program_book *open_program(pf_ledger *self, const gchar *name) {
     return program;
 }
 
+// As the name of its segment.
+static gchar *process_id(guint pid, gint64 start_unix_us) {
+    return g_strdup_printf("%u-%" G_GINT64_FORMAT, pid, start_unix_us);
+}
+
+pf_process_book *pf_ledger_find(pf_ledger *self, guint pid, gint64 start_unix_us) {
+    g_autofree gchar *id = process_id(pid, start_unix_us);
+    return g_hash_table_lookup(self->processes, id);
+}
+
 pf_process_book *pf_ledger_open(pf_ledger *self, const PfProcess *process) {
-    g_autofree gchar *id =
-        g_strdup_printf("%u-%" G_GINT64_FORMAT, process->pid, process->start_unix_ns);
+    g_autofree gchar *id = process_id(process->pid, process->start_unix_ns / 1000);
     pf_process_book *book = g_hash_table_lookup(self->processes, id);
     if (book == NULL) {
         book = g_new0(pf_process_book, 1);

@@ -13,6 +13,8 @@ pf_ledger *pf_ledger_new(guint max_sites);
 void pf_ledger_free(pf_ledger *self);
 pf_process_book *pf_ledger_open(pf_ledger *self, const PfProcess *process);
 void pf_ledger_close(pf_ledger *self, pf_process_book *book); // the process is gone
+// NULL: it is not in the books.
+pf_process_book *pf_ledger_find(pf_ledger *self, guint pid, gint64 start_unix_us);
 pf_account *pf_ledger_account(pf_ledger *self, const gchar *program, pf_metric_id id,
                               const gchar *const *labels);
 PfMetricSet *pf_ledger_collect(pf_ledger *self);

@@ -266,11 +266,13 @@ void pf_agent_stop(PfAgent *self) {
     }
 }
 
+#define AFTERWARDS_US 50000 // for what is to be said and freed once time is up
+
 /**
  * pf_agent_finish:
  * @self: an agent
  *
- * Reads everything once more, and exports for `EXIT_TIMEOUT_SECONDS` at most.
+ * Reads everything once more and exports it, in `EXIT_TIMEOUT_SECONDS` at most.
  *
  * Returns: how many points of this last export did not arrive
  */
@@ -279,12 +281,14 @@ guint64 pf_agent_finish(PfAgent *self) {
     if (self->exporters == NULL) {
         return 0;
     }
+    gint64 end = g_get_monotonic_time() +
+                 (gint64)self->config->exit_timeout_seconds * G_TIME_SPAN_SECOND - AFTERWARDS_US;
     if (self->looked_at != 0) {
         pf_agent_watch_look(self->watch, TRUE);
         export_now(self);
     }
-    g_autoptr(PfExportResult) result =
-        pf_multi_exporter_finish(self->exporters, self->config->exit_timeout_seconds * 1000);
+    gint64 left_ms = MAX(end - g_get_monotonic_time(), 0) / 1000;
+    g_autoptr(PfExportResult) result = pf_multi_exporter_finish(self->exporters, (guint)left_ms);
     pf_exporter_close(PF_EXPORTER(self->exporters));
     guint64 lost = dropped_count(self) - self->dropped_before;
     note_result(self, result);

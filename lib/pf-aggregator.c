@@ -129,13 +129,20 @@ static void add_exemplars(pf_process_book *book, PfSnapshot *snapshot) {
     }
 }
 
+static void end(PfAggregator *self, pf_process_book *book, const gchar *how) {
+    const gchar *labels[] = {"how", how, NULL};
+    pf_account_add(pf_book_account(book, PF_METRIC_ENDED, labels), 1);
+    pf_ledger_close(self->ledger, book);
+}
+
 /**
  * pf_aggregator_update:
  * @self: an aggregator
  * @snapshot: a snapshot of one process
  *
  * Adds what the process has counted since the last snapshot of it that was given; of a process that has
- * ended there may be one more snapshot, after that it is forgotten.
+ * ended there may be one more snapshot, after that it is forgotten.  One that ended by `reset` is a copy of
+ * before a reset: the process goes on.
  */
 void pf_aggregator_update(PfAggregator *self, PfSnapshot *snapshot) {
     g_return_if_fail(PF_IS_AGGREGATOR(self) && PF_IS_SNAPSHOT(snapshot));
@@ -145,13 +152,28 @@ void pf_aggregator_update(PfAggregator *self, PfSnapshot *snapshot) {
     add_sites(book, snapshot);
     add_totals(book, snapshot);
     add_exemplars(book, snapshot);
-    if (process->state == PF_PROCESS_STATE_ENDED || process->state == PF_PROCESS_STATE_KILLED) {
-        const gchar *how = process->state == PF_PROCESS_STATE_KILLED ? "killed"
-                           : *process->how != 0                      ? process->how
-                                                                     : "exit";
-        const gchar *labels[] = {"how", how, NULL};
-        pf_account_add(pf_book_account(book, PF_METRIC_ENDED, labels), 1);
-        pf_ledger_close(self->ledger, book);
+    gboolean ended = process->state == PF_PROCESS_STATE_ENDED && strcmp(process->how, "reset") != 0;
+    if (ended || process->state == PF_PROCESS_STATE_KILLED) {
+        end(self, book,
+            process->state == PF_PROCESS_STATE_KILLED ? "killed"
+            : *process->how != 0                      ? process->how
+                                                      : "exit");
+    }
+}
+
+/**
+ * pf_aggregator_forget:
+ * @self: an aggregator
+ * @pid: a process
+ * @start_unix_us: when it began, us since 1970
+ *
+ * Says that a process has ended of which there is no last snapshot; it counts as ended by `unseen`.
+ */
+void pf_aggregator_forget(PfAggregator *self, guint pid, gint64 start_unix_us) {
+    g_return_if_fail(PF_IS_AGGREGATOR(self));
+    pf_process_book *book = pf_ledger_find(self->ledger, pid, start_unix_us);
+    if (book != NULL) {
+        end(self, book, "unseen");
     }
 }
 

@@ -11,6 +11,7 @@ PF_API G_DECLARE_FINAL_TYPE(PfAggregator, pf_aggregator, PF, AGGREGATOR, GObject
 
 PF_API PfAggregator *pf_aggregator_new(guint max_sites);
 PF_API void pf_aggregator_update(PfAggregator *self, PfSnapshot *snapshot);
+PF_API void pf_aggregator_forget(PfAggregator *self, guint pid, gint64 start_unix_us);
 PF_API PfMetricSet *pf_aggregator_collect(PfAggregator *self);
 PF_API void pf_aggregator_count(PfAggregator *self, const gchar *what, const gchar *exporter,
                                 guint64 total);

@@ -6,6 +6,7 @@
 // looking at what the target does to it meanwhile, and needs no more: whatever else it says, CHANGED
 // makes the target work it out anew.  Observers keep each other out by flock(2).
 #include "pf-controller.h"
+#include "pf-reset-copy.h"
 #include "pf-segment-find.h"
 #include "pf-segment-reader.h"
 #include <errno.h>
@@ -374,13 +375,19 @@ static uint64_t now_ns(clockid_t clock) {
 }
 
 static const gchar *change_reset(struct pf_control *control, const struct pf_segment *header,
-                                 gconstpointer data G_GNUC_UNUSED) {
+                                 gconstpointer data) {
+    const PfController *self = data;
+    struct pf_control after = *control;
     uint64_t written;
-    control->reset++;
-    control->reset_unix_ns = now_ns(CLOCK_REALTIME);
-    control->reset_monotonic_ns = now_ns(CLOCK_MONOTONIC);
-    control->reset_kernel_bytes = pf_kernel_bytes_of(header->pid, &written) ? written : 0;
-    return NULL;
+    after.reset++;
+    after.reset_unix_ns = now_ns(CLOCK_REALTIME);
+    after.reset_monotonic_ns = now_ns(CLOCK_MONOTONIC);
+    after.reset_kernel_bytes = pf_kernel_bytes_of(header->pid, &written) ? written : 0;
+    const gchar *wrong = pf_reset_copy_make(self->fd, self->path, header, &after);
+    if (wrong == NULL) {
+        *control = after;
+    }
+    return wrong;
 }
 
 // What belongs to no thread, nobody but us can forget: calls without a site, and lost ones.  A call that
@@ -398,11 +405,11 @@ static gboolean forget_rest(PfController *self, GError **error) {
  * @self: a controller
  * @error: return location for an error of %PF_SEGMENT_ERROR
  *
- * Forgets everything counted so far.
+ * Forgets everything counted so far.  Where an agent watches, it gets a copy of that first.
  *
  * Returns: whether it was written
  */
 gboolean pf_controller_reset(PfController *self, GError **error) {
     g_return_val_if_fail(PF_IS_CONTROLLER(self), FALSE);
-    return apply(self, change_reset, NULL, error) && forget_rest(self, error);
+    return apply(self, change_reset, self, error) && forget_rest(self, error);
 }

@@ -17,8 +17,9 @@ static int64_t now_ns(clockid_t clock) {
     return (int64_t)now.tv_sec * SECOND + now.tv_nsec;
 }
 
-// State letter and start time (ticks since boot) of /proc/PID/stat.
-static bool read_stat(unsigned pid, char *ret_state, uint64_t *ret_ticks) {
+// /proc/PID/stat: is it one that has ended (and is about to be reaped), and its start, ticks since boot.
+// A process whose main thread has ended looks like a zombie while its other threads go on.
+static bool read_stat(unsigned pid, bool *ret_ended, uint64_t *ret_ticks) {
     char path[40];
     char text[1024];
     snprintf(path, sizeof path, "/proc/%u/stat", pid);
@@ -30,13 +31,16 @@ static bool read_stat(unsigned pid, char *ret_state, uint64_t *ret_ticks) {
     fclose(file);
     text[got] = 0;
     char *at = strrchr(text, ')'); // the name before it may hold anything
+    char state;
+    long threads;
     unsigned long long ticks;
     if (at == NULL || sscanf(at + 1,
                              " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-                             "%*d %*d %llu",
-                             ret_state, &ticks) != 2) {
+                             "%ld %*d %llu",
+                             &state, &threads, &ticks) != 3) {
         return false;
     }
+    *ret_ended = state == 'X' || (state == 'Z' && threads <= 1);
     *ret_ticks = ticks;
     return true;
 }
@@ -46,11 +50,11 @@ static bool read_stat(unsigned pid, char *ret_state, uint64_t *ret_ticks) {
 // one that does not: the time asleep since boot may lie before or after, so it is taken as most
 // favourable to being the same.
 bool pf_process_runs(const struct pf_segment *header) {
-    char state;
+    bool ended;
     uint64_t ticks;
     if (header->pid == 0 || header->pid > INT_MAX ||
         (kill((pid_t)header->pid, 0) != 0 && errno != EPERM) ||
-        !read_stat(header->pid, &state, &ticks) || state == 'Z' || state == 'X') {
+        !read_stat(header->pid, &ended, &ticks) || ended) {
         return false;
     }
     long per_second = sysconf(_SC_CLK_TCK);
@@ -58,6 +62,13 @@ bool pf_process_runs(const struct pf_segment *header) {
     double started = (double)ticks / (double)(per_second > 0 ? per_second : 100) * SECOND;
     return started - (double)asleep <= (double)header->start_monotonic_ns + SECOND &&
            header->start_monotonic_ns <= (uint64_t)now_ns(CLOCK_MONOTONIC);
+}
+
+bool pf_pid_is_gone(unsigned pid) {
+    bool ended = false;
+    uint64_t ticks;
+    return (kill((pid_t)pid, 0) != 0 && errno == ESRCH) ||
+           (read_stat(pid, &ended, &ticks) && ended);
 }
 
 bool pf_kernel_bytes_of(unsigned pid, uint64_t *ret_bytes) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Deletes segments whose processes are gone, and leftovers that hold nothing.
 #include "pf-salvage.h"
+#include "pf-reset-copy.h"
 #include "pf-segment-find.h"
 #include "pf-segment-reader.h"
 #include "pf-session-private.h"
@@ -123,6 +124,15 @@ static gboolean holds_nothing(int folder, const gchar *name) {
     return empty;
 }
 
+// A copy of before a reset, whose process and agent are gone.
+static gboolean is_orphan(int folder, const gchar *name) {
+    g_autofree gchar *stem = g_strndup(name, strcspn(name, "."));
+    g_autofree gchar *running = g_strconcat(stem, ".pfseg", NULL);
+    g_autofree gchar *ended = g_strconcat(stem, ".ended", NULL);
+    return faccessat(folder, running, F_OK, AT_SYMLINK_NOFOLLOW) != 0 &&
+           faccessat(folder, ended, F_OK, AT_SYMLINK_NOFOLLOW) != 0 && !pf_reset_is_watched(folder);
+}
+
 // run-PID-XXXXXX
 static gboolean is_over(const gchar *name) {
     guint64 pid = g_ascii_strtoull(name + strlen(PF_SESSION_PREFIX), NULL, 10);
@@ -138,6 +148,9 @@ static guint clean_folder(const gchar *path, gboolean is_usual) {
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
         if (g_str_has_suffix(name, ".pfseg")) {
             cleaned += holds_nothing(fd, name) && unlinkat(fd, name, 0) == 0;
+        } else if (g_str_has_suffix(name, PF_RESET_ENDING) ||
+                   g_str_has_suffix(name, PF_RESET_UNFINISHED)) {
+            cleaned += is_orphan(fd, name) && unlinkat(fd, name, 0) == 0;
         } else if (is_usual && g_str_has_prefix(name, PF_SESSION_PREFIX) && is_over(name)) {
             g_autofree gchar *session = g_build_filename(path, name, NULL);
             cleaned += clean_folder(session, FALSE);
@@ -154,7 +167,8 @@ static guint clean_folder(const gchar *path, gboolean is_usual) {
 /**
  * pf_salvage_clean:
  *
- * Deletes what holds nothing: files that were never filled, and the folders of runs that are over.
+ * Deletes what holds nothing: files that were never filled, the folders of runs that are over, and what
+ * resets have left for an agent that is gone.
  *
  * Any thread may call this.
  *

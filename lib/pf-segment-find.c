@@ -10,16 +10,23 @@
 
 #define SUFFIX ".pfseg"
 
-// Root sees everybody's: its servers' workers become other users.
-static void add_others(GPtrArray *paths) {
-    GDir *dir = g_dir_open("/dev/shm", 0, NULL);
+// BASE/PREFIX.../REST, but for root's own, which are known already.
+static void add_matching(GPtrArray *paths, const gchar *base, const gchar *prefix,
+                         const gchar *rest) {
+    GDir *dir = g_dir_open(base, 0, NULL);
     const gchar *name;
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
-        if (g_str_has_prefix(name, "pfprof-") && strcmp(name, "pfprof-0") != 0) {
-            g_ptr_array_add(paths, g_build_filename("/dev/shm", name, NULL));
+        if (g_str_has_prefix(name, prefix) && strcmp(name + strlen(prefix), "0") != 0) {
+            g_ptr_array_add(paths, g_build_filename(base, name, rest, NULL));
         }
     }
     g_clear_pointer(&dir, g_dir_close);
+}
+
+// Root sees everybody's: its servers' workers become other users.
+static void add_others(GPtrArray *paths) {
+    add_matching(paths, "/dev/shm", "pfprof-", NULL);
+    add_matching(paths, "/run/user", "", "pfprof");
 }
 
 // All are looked into: the environment of the target need not be ours.  Only who has set
@@ -65,30 +72,37 @@ GPtrArray *pf_segment_folders(void) {
     return all;
 }
 
-// PID-START.pfseg
-static gboolean parse_name(const gchar *name, guint64 *ret_pid, guint64 *ret_start) {
+gboolean pf_segment_parse_name(const gchar *name, guint *ret_pid, gint64 *ret_start_us,
+                               const gchar **ret_ending) {
     gchar *end;
-    if (!g_ascii_isdigit(*name)) {
+    guint64 pid = g_ascii_isdigit(*name) ? g_ascii_strtoull(name, &end, 10) : 0;
+    if (pid == 0 || pid > G_MAXINT || *end != '-' || !g_ascii_isdigit(end[1])) {
         return FALSE;
     }
-    *ret_pid = g_ascii_strtoull(name, &end, 10);
-    if (*end != '-' || !g_ascii_isdigit(end[1])) {
-        return FALSE;
-    }
-    *ret_start = g_ascii_strtoull(end + 1, &end, 10);
-    return strcmp(end, SUFFIX) == 0;
+    *ret_pid = (guint)pid;
+    *ret_start_us = g_ascii_strtoll(end + 1, &end, 10);
+    *ret_ending = end;
+    return *end == '.';
+}
+
+gboolean pf_segment_is_named(const PfProcess *process, const gchar *name) {
+    guint pid;
+    gint64 start_us;
+    const gchar *ending;
+    return pf_segment_parse_name(name, &pid, &start_us, &ending) && process->pid == pid &&
+           process->start_unix_ns / 1000 == start_us;
 }
 
 typedef struct {
-    guint64 start;
+    gint64 start;
     gchar *path;
 } found;
 
 static void found_clear(gpointer data) { g_free(((found *)data)->path); }
 
 static gint newest_first(gconstpointer a, gconstpointer b) {
-    guint64 one = ((const found *)a)->start;
-    guint64 other = ((const found *)b)->start;
+    gint64 one = ((const found *)a)->start;
+    gint64 other = ((const found *)b)->start;
     return one < other ? 1 : one > other ? -1 : 0;
 }
 
@@ -98,8 +112,10 @@ static void look_into(GArray *all, const gchar *folder, guint64 wanted, gboolean
     const gchar *name;
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
         found entry;
-        guint64 pid;
-        if (parse_name(name, &pid, &entry.start) && (wanted == 0 || pid == wanted)) {
+        guint pid;
+        const gchar *ending;
+        if (pf_segment_parse_name(name, &pid, &entry.start, &ending) &&
+            strcmp(ending, SUFFIX) == 0 && (wanted == 0 || pid == wanted)) {
             entry.path = g_build_filename(folder, name, NULL);
             g_array_append_val(all, entry);
         } else if (sessions_too && g_str_has_prefix(name, PF_SESSION_PREFIX)) {

@@ -10,3 +10,9 @@ gchar *pf_segment_find(guint pid, GError **error);
 
 // The folders that segments of this user may lie in, those that are safe; to be freed.
 GPtrArray *pf_segment_folders(void);
+
+// PID-START of PID-START.ENDING; what `ret_ending` points to begins with the dot.  FALSE: another form.
+gboolean pf_segment_parse_name(const gchar *name, guint *ret_pid, gint64 *ret_start_us,
+                               const gchar **ret_ending);
+// Whether a process is the one that the name of its segment says.
+gboolean pf_segment_is_named(const PfProcess *process, const gchar *name);

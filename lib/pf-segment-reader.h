@@ -36,6 +36,7 @@ void pf_reader_unref(pf_reader *self);
 
 // What /proc says of the process (pf-liveness.c).
 bool pf_process_runs(const struct pf_segment *header);
+bool pf_pid_is_gone(unsigned pid); // ended, be it reaped or not
 bool pf_kernel_bytes_of(unsigned pid, uint64_t *ret_bytes);
 
 // A file that may be a segment, opened without following links; -1 with an error.

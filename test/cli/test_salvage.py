@@ -24,8 +24,8 @@ class Salvage(clikit.Case):
         target.communicate()
         return target.pid
 
-    def running(self):
-        target = self.world.profiled([pf.build("killme"), "1"], SAMPLE_RATE="0")
+    def running(self, *options):
+        target = self.world.profiled([pf.build("killme"), "1", *options], SAMPLE_RATE="0")
         clikit.wait_until(lambda: any(p["pid"] == target.pid for p in
                                       self.world.json("list")["processes"]))
         self.addCleanup(target.communicate)
@@ -84,20 +84,31 @@ class Salvage(clikit.Case):
         self.assertEqual(len(self.world.segments()), 1)
         self.assertEqual(self.world.json("list")["processes"][0]["pid"], live)
 
+    def test_a_process_whose_main_thread_has_ended_runs(self):
+        """The kernel calls it a zombie while its other threads go on."""
+        live = self.running("leave")
+        with open(f"/proc/{live}/stat", encoding="utf-8") as file:
+            self.assertEqual(file.read().rsplit(")", 1)[1].split()[0], "Z")
+        self.assertEqual(self.world.json("show", live)["process"]["state"], "active")
+        self.assertEqual(self.world.cli("ctl", live, "reset").status, 0)
+        self.assertIn("nothing was left behind", self.world.cli("salvage", "--remove").out)
+        self.assertEqual(len(self.world.segments()), 1)
+
     def test_stale_leftovers_are_cleaned(self):
         self.killed()
         old = os.path.join(self.world.folder, "4000000-17.pfseg")
         young = os.path.join(self.world.folder, "4000001-18.pfseg")
         folder = os.path.join(self.world.folder, "run-4000002-abcdef")
         os.mkdir(folder, 0o700)
-        for path in (old, young):
+        copy = os.path.join(self.world.folder, "4000003-19.1234.reset")
+        for path in (old, young, copy):
             with open(path, "wb") as file:
                 file.truncate(1 << 16)
         os.utime(old, (1, 1))
         done = self.world.cli("salvage")
         self.assertEqual(done.status, 0, done.err)
-        self.assertIn("2 empty leftovers", done.out)
-        self.assertFalse(os.path.exists(old) or os.path.exists(folder))
+        self.assertIn("3 empty leftovers", done.out)
+        self.assertFalse(os.path.exists(old) or os.path.exists(folder) or os.path.exists(copy))
         self.assertTrue(os.path.exists(young), "it may be a process about to start")
         self.assertEqual(len(self.world.json("salvage")["segments"]), 1)
 

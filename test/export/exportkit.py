@@ -82,7 +82,7 @@ class Lab(unittest.TestCase):
             if child.poll() is None:
                 child.kill()
             child.wait()
-            for stream in (child.stdout, child.stderr):
+            for stream in (child.stdin, child.stdout, child.stderr):
                 if stream:
                     stream.close()
 

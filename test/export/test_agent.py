@@ -13,7 +13,9 @@ from exportkit import Lab, SYSTEM_PYTHON, clikit, free_port, get, pf, wait_until
 KEY = "0123456789abcdef"
 
 
-class Agent(Lab):
+class Reporting(Lab):
+    """An agent that exports to a file."""
+
     def setUp(self):
         super().setUp()
         self.out = self.path("out.jsonl")
@@ -30,6 +32,8 @@ class Agent(Lab):
                         value = row.get("value", row.get("count"))
         return value
 
+
+class Agent(Reporting):
     def test_short_processes_are_counted_exactly(self):
         agent = self.agent("file", FILE_PATH=self.out)
         for _ in range(60):
@@ -110,22 +114,6 @@ class Agent(Lab):
         self.assertEqual(self.last("messages", program="sh"), 1)
         self.assertEqual(len(glob.glob(self.world.folder + "/*.pfseg")), 1)
 
-    def test_a_reset_loses_nothing(self):
-        code = "import os, sys, time\nfor i in range(500):\n os.write(1, b'x')\n time.sleep(0.01)"
-        child = self.world.profiled([SYSTEM_PYTHON, "-c", code], EXPORTERS="file", COMMAND="none")
-        self.children.append(child)
-        agent = self.agent("file", FILE_PATH=self.out)
-        before = wait_until(lambda: self.last("messages", function="write"))
-        done = self.world.cli("ctl", str(child.pid), "reset")
-        if done.status:
-            self.skipTest("ctl: " + done.err.strip())
-        child.communicate()
-        wait_until(lambda: not self.ended())
-        self.stop(agent)
-        total = self.last("messages", function="write")
-        # What came between the last look and the reset is gone (a second's worth at most); no more.
-        self.assertTrue(before <= total <= 500 and total >= 500 - 220, (before, total))
-
     def test_the_library_starts_it(self):
         settings = {"EXPORTERS": "file", "FILE_PATH": self.out, "FLUSH_INTERVAL_SECONDS": "1",
                     "COMMAND": clikit.PFPROF}
@@ -163,12 +151,14 @@ class Agent(Lab):
 
     def test_without_background_processing(self):
         code = "import os\nfor i in range(50): os.write(1, b'x')"
-        child = self.world.profiled(
-            [SYSTEM_PYTHON, "-c", code], EXPORTERS="file", FILE_PATH=self.out,
-            BACKGROUND_PROCESSING="false", COMMAND=clikit.PFPROF)
-        child.communicate()
-        wait_until(lambda: self.last("messages", function="write") == 50)
-        wait_until(lambda: not self.ended() and not self.agents())
+        for keep in "false", "true":
+            child = self.world.profiled(
+                [SYSTEM_PYTHON, "-c", code], EXPORTERS="file", FILE_PATH=self.out,
+                BACKGROUND_PROCESSING="false", KEEP_SEGMENT=keep, COMMAND=clikit.PFPROF)
+            child.communicate()
+            wait_until(lambda: self.last("messages", function="write") == 50)
+            wait_until(lambda: not self.ended() and not self.agents())
+            os.unlink(self.out)
 
     def test_a_missing_command_is_said(self):
         child = self.world.profiled(["/bin/sh", "-c", "echo one"], EXPORTERS="file",

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Writes until it is killed; its account of begun and ended calls survives in the shared file.
 //
-//   killme T [stdio]     T threads; stdio: fputs and fprintf beside write
+//   killme T [stdio|leave]   T threads; stdio: fputs and fprintf beside write; leave: main ends, they go on
 // link: -pthread
 #include "truth.h"
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 static int with_stdio;
 static pthread_barrier_t ready;
@@ -32,16 +33,20 @@ static void *body(void *unused) {
 
 int main(int argc, char **argv) {
     int threads = argc > 1 ? atoi(argv[1]) : 1;
-    with_stdio = argc > 2;
+    int leaves = argc > 2 && strcmp(argv[2], "leave") == 0;
+    with_stdio = argc > 2 && !leaves;
     truth_open();
     if (pthread_barrier_init(&ready, NULL, (unsigned)threads) != 0) {
         abort();
     }
-    for (int i = 1; i < threads; i++) {
+    for (int i = leaves ? 0 : 1; i < threads; i++) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, body, NULL) != 0) {
             abort();
         }
+    }
+    if (leaves) {
+        pthread_exit(NULL);
     }
     body(NULL);
     return 0;
