@@ -252,4 +252,4 @@ class Agent(Lab):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    pf.main()
