@@ -229,6 +229,10 @@ pf_rule *pf_rule_parse(const gchar *text, const gchar *name, guint line, GError 
     if (*self.at == 0 || *self.at == '#') {
         return NULL;
     }
+    if (!g_utf8_validate(text, -1, NULL)) {
+        complain(&self, error, "not UTF-8");
+        return NULL;
+    }
     pf_rule *rule = g_new0(pf_rule, 1);
     rule->line = line;
     rule->conditions = g_ptr_array_new_with_free_func((GDestroyNotify)condition_free);
@@ -239,8 +243,14 @@ pf_rule *pf_rule_parse(const gchar *text, const gchar *name, guint line, GError 
     return rule;
 }
 
+// Names of files and programs are any bytes, and GLib's matching is for UTF-8 only: of other text it asserts
+// or matches nothing.  What is none is looked at with U+FFFD in its place, as it is shown to people.
 static gboolean matches_text(const condition *self, const gchar *text) {
+    g_autofree gchar *valid = NULL;
     text = text != NULL ? text : "";
+    if (!g_utf8_validate(text, -1, NULL)) {
+        text = valid = g_utf8_make_valid(text, -1);
+    }
     return self->regex != NULL ? g_regex_match(self->regex, text, 0, NULL)
                                : g_pattern_spec_match_string(self->glob, text);
 }
