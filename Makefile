@@ -143,7 +143,7 @@ bootstrap:
 	@scripts/bootstrap
 
 clean:
-	@rm -rf $(BUILD) $(BUILD)-sanitize build-clang build-deb build-abi-*
+	@rm -rf $(BUILD) $(BUILD)-sanitize build-clang build-deb build-threads build-fuzz build-abi-*
 
 help:
 	@echo 'make                          build $(LIB)'

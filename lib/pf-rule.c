@@ -229,24 +229,28 @@ pf_rule *pf_rule_parse(const gchar *text, const gchar *name, guint line, GError 
     if (*self.at == 0 || *self.at == '#') {
         return NULL;
     }
+    if (!g_utf8_validate(text, -1, NULL)) {
+        complain(&self, error, "not UTF-8");
+        return NULL;
+    }
     pf_rule *rule = g_new0(pf_rule, 1);
     rule->line = line;
     rule->conditions = g_ptr_array_new_with_free_func((GDestroyNotify)condition_free);
-    gboolean good = g_utf8_validate(text, -1, NULL)
-                        ? scan_rule(&self, rule, error)
-                        : complain(&self, error, "the line is not UTF-8");
-    if (!good) {
+    if (!scan_rule(&self, rule, error)) {
         pf_rule_free(rule);
         return NULL;
     }
     return rule;
 }
 
-// GLib's patterns and expressions want UTF-8, and names of files may be any bytes.
+// Names of files and programs are any bytes, and GLib's matching is for UTF-8 only: of other text it asserts
+// or matches nothing.  What is none is looked at with U+FFFD in its place, as it is shown to people.
 static gboolean matches_text(const condition *self, const gchar *text) {
+    g_autofree gchar *valid = NULL;
     text = text != NULL ? text : "";
-    g_autofree gchar *valid = g_utf8_validate(text, -1, NULL) ? NULL : g_utf8_make_valid(text, -1);
-    text = valid != NULL ? valid : text;
+    if (!g_utf8_validate(text, -1, NULL)) {
+        text = valid = g_utf8_make_valid(text, -1);
+    }
     return self->regex != NULL ? g_regex_match(self->regex, text, 0, NULL)
                                : g_pattern_spec_match_string(self->glob, text);
 }

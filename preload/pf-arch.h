@@ -1,7 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one place that chooses between arch/<cpu>/ folders.
 #pragma once
-#if defined(__x86_64__) && defined(__LP64__)
+// Who watches the memory of this build.  Older clang says so only by __has_feature.
+#if defined(__SANITIZE_ADDRESS__)
+#define PF_MEMORY_IS_WATCHED
+#elif defined(__SANITIZE_THREAD__)
+#define PF_THREADS_ARE_WATCHED
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PF_MEMORY_IS_WATCHED
+#elif __has_feature(thread_sanitizer)
+#define PF_THREADS_ARE_WATCHED
+#endif
+#endif
+
+// ThreadSanitizer sees what the compiler makes, and no assembly.
+#if defined(PF_THREADS_ARE_WATCHED)
+#include "arch/generic/pf-arch.h"
+#elif defined(__x86_64__) && defined(__LP64__)
 #include "arch/x86_64/pf-arch.h"
 #elif defined(__i386__)
 #include "arch/i386/pf-arch.h"
@@ -13,15 +29,6 @@
 
 // Each has pf_add and its kin, pf_arch_sys (a raw system call) and, where the vDSO has a clock with
 // 64-bit fields, its name PF_VDSO_CLOCK.
-
-// Older clang says only by __has_feature that it watches memory.
-#if defined(__SANITIZE_ADDRESS__)
-#define PF_MEMORY_IS_WATCHED
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define PF_MEMORY_IS_WATCHED
-#endif
-#endif
 
 #define PF_LIKELY(x) __builtin_expect(!!(x), 1)
 #define PF_UNLIKELY(x) __builtin_expect(!!(x), 0)

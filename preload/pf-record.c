@@ -254,7 +254,8 @@ static PF_COLD struct pf_ring *make_ring(struct pf_slot *slot, struct pf_ring *o
     while ((size & (size - 1)) != 0) {
         size += size & -size; // a power of two
     }
-    for (uint32_t slots = segment->slot_count; slots > 4 && size > FIRST_RING; slots /= 2) {
+    uint32_t slots = __atomic_load_n(&segment->slot_count, __ATOMIC_RELAXED);
+    for (; slots > 4 && size > FIRST_RING; slots /= 2) {
         size /= 2;
     }
     if (old != NULL && size <= old->size) {

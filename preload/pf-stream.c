@@ -177,10 +177,12 @@ static struct pf_stream *stream_of(unsigned id) {
 // By device and inode: a descriptor that was duplicated, a file that was opened again.
 static unsigned find_inode(const struct identity *identity) {
     for (unsigned id = PF_STREAM_FIRST; id < PF_STREAM_MANY; id++) {
-        if (inode_of[id] == identity->inode) {
+        if (__atomic_load_n(&inode_of[id], __ATOMIC_RELAXED) == identity->inode) {
             struct pf_stream *stream = stream_of(id);
-            if (stream != NULL && stream->inode == identity->inode &&
-                stream->device == identity->device && stream->kind == identity->kind) {
+            if (stream != NULL &&
+                __atomic_load_n(&stream->inode, __ATOMIC_RELAXED) == identity->inode &&
+                __atomic_load_n(&stream->device, __ATOMIC_RELAXED) == identity->device &&
+                stream->kind == identity->kind) {
                 __atomic_fetch_add(&stream->opens, 1, __ATOMIC_RELAXED);
                 return id;
             }
@@ -193,7 +195,8 @@ static unsigned find_inode(const struct identity *identity) {
 static unsigned find_path(const struct identity *identity, const struct pf_out *name) {
     uint32_t wanted = hash(name);
     for (unsigned id = PF_STREAM_FIRST; id < PF_STREAM_MANY; id++) {
-        struct pf_stream *stream = hash_of[id] == wanted ? stream_of(id) : NULL;
+        bool likely = __atomic_load_n(&hash_of[id], __ATOMIC_RELAXED) == wanted;
+        struct pf_stream *stream = likely ? stream_of(id) : NULL;
         if (stream == NULL || stream->kind != PF_KIND_FILE || stream->name_size != name->used) {
             continue;
         }
@@ -204,7 +207,7 @@ static unsigned find_path(const struct identity *identity, const struct pf_out *
         if (same == name->used) {
             __atomic_store_n(&stream->device, identity->device, __ATOMIC_RELAXED);
             __atomic_store_n(&stream->inode, identity->inode, __ATOMIC_RELAXED);
-            inode_of[id] = identity->inode;
+            __atomic_store_n(&inode_of[id], identity->inode, __ATOMIC_RELAXED);
             __atomic_fetch_add(&stream->opens, 1, __ATOMIC_RELAXED);
             return id;
         }
@@ -225,7 +228,7 @@ static unsigned add(const struct identity *identity, int fd, const struct pf_out
             of_kind += stream->kind == identity->kind;
             continue;
         }
-        full[identity->kind] = of_kind >= most;
+        __atomic_store_n(&full[identity->kind], of_kind >= most, __ATOMIC_RELAXED);
         if (of_kind >= most || (made == 0 && (made = make(identity, id, fd, name)) == 0)) {
             break;
         }
@@ -233,8 +236,8 @@ static unsigned add(const struct identity *identity, int fd, const struct pf_out
         uint32_t none = 0;
         if (__atomic_compare_exchange_n(&segment->stream[id], &none, made, false, __ATOMIC_RELEASE,
                                         __ATOMIC_ACQUIRE)) {
-            inode_of[id] = identity->inode;
-            hash_of[id] = hash(name);
+            __atomic_store_n(&inode_of[id], identity->inode, __ATOMIC_RELAXED);
+            __atomic_store_n(&hash_of[id], hash(name), __ATOMIC_RELAXED);
             return id;
         }
         of_kind += stream_of(id)->kind == identity->kind;
@@ -247,7 +250,8 @@ static unsigned find(const struct identity *identity, int fd) {
     if (id != PF_STREAM_UNKNOWN) {
         return id;
     }
-    if (full[identity->kind] && identity->kind != PF_KIND_FILE) {
+    if (__atomic_load_n(&full[identity->kind], __ATOMIC_RELAXED) &&
+        identity->kind != PF_KIND_FILE) {
         return PF_STREAM_MANY + identity->kind; // nobody will ask for its name
     }
     char text[256];
@@ -301,6 +305,6 @@ void pf_stream_forget(unsigned first, unsigned last) {
 void pf_stream_begin(void) {
     pf_stream_forget(0, PF_FD_MOST);
     for (unsigned kind = 0; kind < PF_KIND_COUNT; kind++) {
-        full[kind] = false;
+        __atomic_store_n(&full[kind], false, __ATOMIC_RELAXED);
     }
 }

@@ -421,12 +421,17 @@ static void take_slowest(struct pf_summary *summary) {
     for (; at != 0; at = ((struct pf_slot *)pf_at(segment, at))->next) {
         const struct pf_slot *slot = pf_at(segment, at);
         for (unsigned i = 0; i < PF_SLOT_SLOWEST; i++) {
+            // A thread that still runs may be writing it: what is the same before and after is whole.
+            const uint64_t *duration = &slot->slowest[i].duration_ns;
+            uint64_t before = __atomic_load_n(duration, __ATOMIC_ACQUIRE);
             struct pf_event slow = slot->slowest[i];
+            __atomic_thread_fence(__ATOMIC_ACQUIRE);
             size_t place = summary->slowest_count;
-            if (slow.key == 0 || slow.duration_ns == UINT64_MAX ||
-                slot->reset != segment->control.reset) {
+            if (slow.key == 0 || before == UINT64_MAX || slot->reset != segment->control.reset ||
+                before != __atomic_load_n(duration, __ATOMIC_RELAXED)) {
                 continue;
             }
+            slow.duration_ns = before;
             while (place > 0 && summary->slowest[place - 1].event.duration_ns < slow.duration_ns) {
                 if (place < PF_MOST_SLOWEST) {
                     summary->slowest[place] = summary->slowest[place - 1];

@@ -17,7 +17,7 @@ const volatile uint32_t *pf_same_process = &another_process;
 
 // One page for the whole process; two threads may make one each, and one of them is lost.
 static bool make_same_process(void) {
-    if (*pf_same_process != 0) {
+    if (pf_is_same_process()) {
         return true;
     }
     uint32_t *page = pf_sys_map(PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1);
@@ -88,7 +88,7 @@ PF_COLD bool pf_switches_changed_slow(const struct pf_probe *probe) {
 
 void pf_switches_end(void) {
     struct pf_thread *thread = &pf_thread;
-    if (thread->switches != NULL && *pf_same_process != 0) {
+    if (thread->switches != NULL && pf_is_same_process()) {
         char *page = (char *)thread->switches - offsetof(struct perf_event_mmap_page, lock);
         thread->switches = NULL;
         pf_sys_unmap(page, PAGE);

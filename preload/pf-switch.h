@@ -19,12 +19,16 @@ enum pf_switches_by {
 // child of a fork that we did not see knows that it must not look.
 extern const volatile uint32_t *pf_same_process;
 
+PF_INLINE bool pf_is_same_process(void) {
+    return *__atomic_load_n(&pf_same_process, __ATOMIC_ACQUIRE) != 0;
+}
+
 uint8_t pf_switches_begin_slow(uint64_t *ret_switches);
 bool pf_switches_changed_slow(const struct pf_probe *probe);
 
 PF_INLINE void pf_switches_begin(struct pf_probe *probe) {
     const volatile uint32_t *word = pf_thread.switches;
-    if (PF_LIKELY(word != NULL) && PF_LIKELY(*pf_same_process != 0)) {
+    if (PF_LIKELY(word != NULL) && PF_LIKELY(pf_is_same_process())) {
         probe->switches = *word;
         probe->switches_by = PF_SWITCHES_BY_PAGE;
     } else {
@@ -36,7 +40,7 @@ PF_INLINE void pf_switches_begin(struct pf_probe *probe) {
 PF_INLINE bool pf_switches_changed(const struct pf_probe *probe) {
     if (PF_LIKELY(probe->switches_by == PF_SWITCHES_BY_PAGE)) {
         const volatile uint32_t *word = pf_thread.switches;
-        return word != NULL && *pf_same_process != 0 && *word != (uint32_t)probe->switches;
+        return word != NULL && pf_is_same_process() && *word != (uint32_t)probe->switches;
     }
     return pf_switches_changed_slow(probe);
 }

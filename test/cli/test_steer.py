@@ -93,4 +93,4 @@ class Steer(clikit.Case):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    pf.main()

@@ -517,5 +517,14 @@ def wait_for(condition, seconds=20):
 
 
 def main():
-    """unittest.main for a test file."""
-    unittest.main(module=sys.modules["__main__"], verbosity=2 if "-v" in sys.argv else 1)
+    """unittest.main for a test file: names what was skipped, and why, for scripts/run-tests; 77 when
+    nothing else was left."""
+    done = unittest.main(module=sys.modules["__main__"], exit=False,
+                         verbosity=2 if "-v" in sys.argv else 1).result
+    for test, why in done.skipped:
+        print(f"skipped within {test.id().removeprefix('__main__.')}: {' '.join(why.split())}")
+    if not done.wasSuccessful() or not (done.testsRun or done.skipped):
+        sys.exit(1)
+    whole = [test for test, _ in done.skipped
+             if isinstance(test, unittest.TestCase) and not hasattr(test, "test_case")]
+    sys.exit(77 if done.skipped and len(whole) == done.testsRun else 0)

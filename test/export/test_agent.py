@@ -242,4 +242,4 @@ class Agent(Reporting):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    pf.main()

@@ -81,4 +81,4 @@ class Dashboard(Lab):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    pf.main()

@@ -11,7 +11,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from exportkit import HERE, Lab, Receiver, SYSTEM_PYTHON, free_port, get, need, need_npm, wait_until
+from exportkit import HERE, Lab, Receiver, SYSTEM_PYTHON, free_port, get, need, need_npm, pf, wait_until
 
 PRINTS = [SYSTEM_PYTHON, "-c", "import os\nfor i in range(3000): os.write(1, b'x' * (i % 50 + 1))"]
 KEY = "0123456789abcdef0123456789abcdef"
@@ -207,4 +207,4 @@ class Datadog(Lab):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    pf.main()

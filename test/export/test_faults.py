@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from exportkit import Lab, Receiver, SYSTEM_PYTHON, free_port, need, wait_until
+from exportkit import Lab, Receiver, SYSTEM_PYTHON, free_port, need, pf, wait_until
 
 PRINTS = [SYSTEM_PYTHON, "-c", "import os\nfor i in range(300): os.write(1, b'x' * (i % 50 + 1))"]
 MOST_MEMORY_KB = 32 * 1024
@@ -306,4 +306,4 @@ class Faults(Lab):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    pf.main()

@@ -79,4 +79,4 @@ class Fleet(Lab):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    pf.main()

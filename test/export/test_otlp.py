@@ -8,7 +8,7 @@ import re
 import subprocess
 import unittest
 
-from exportkit import HERE, Lab, Receiver, SYSTEM_PYTHON, need, need_npm, wait_until
+from exportkit import HERE, Lab, Receiver, SYSTEM_PYTHON, need, need_npm, pf, wait_until
 
 PRINTS = [SYSTEM_PYTHON, "-c", "import os\nfor i in range(3000): os.write(1, b'x' * (i % 50 + 1))"]
 PROTO = os.path.join(HERE, "node_modules/dd-trace/packages/dd-trace/src/opentelemetry/otlp")
@@ -262,4 +262,4 @@ class Otlp(Lab):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    pf.main()

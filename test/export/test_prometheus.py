@@ -8,7 +8,7 @@ import time
 import unittest
 import urllib.error
 
-from exportkit import Lab, SYSTEM_PYTHON, free_port, get, need, query, target, wait_until
+from exportkit import Lab, SYSTEM_PYTHON, free_port, get, need, pf, query, target, wait_until
 
 PRINTS = [SYSTEM_PYTHON, "-c",
           "import os\nfor i in range(3000): os.write(1, b'x' * (i % 50 + 1))\n"
@@ -229,4 +229,4 @@ class Prometheus(Lab):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    pf.main()

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// libFuzzer: any lines as a rules file.  A line is a rule or an error that says why, never both.
+// libFuzzer: any lines as a rules file, tried on a site whose names are those lines.  A line is a rule or an
+// error that says why, never both.
 // with: lib
 #include "pf-rule.h"
 #include <stdint.h>
@@ -17,6 +18,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             abort();
         }
         if (rule != NULL) {
+            const gchar *name = lines[(i + 1) % g_strv_length(lines)];
+            PfSamplingStratum site = {
+                .function = "write", .stream = name, .module = name, .template_text = name};
+            pf_rule_matches(rule, &site);
             pf_rule_free(rule);
         }
     }

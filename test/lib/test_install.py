@@ -11,6 +11,9 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import pfharness as pf
+
 SOURCE = os.environ["PF_SRC"]
 BUILD = os.environ["PF_BUILD"]
 HEADERS = {
@@ -142,4 +145,4 @@ if __name__ == "__main__":
     if shutil.which("pkg-config") is None:
         print("skipped: pkg-config is not installed")
         sys.exit(77)
-    unittest.main(verbosity=2)
+    pf.main()

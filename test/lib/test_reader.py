@@ -388,4 +388,4 @@ class Scopes(pf.Case):
 
 if __name__ == "__main__":
     pf.need_library()
-    unittest.main(verbosity=2)
+    pf.main()
