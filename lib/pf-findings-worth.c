@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules on what is said at all: a site that costs more than logging should, the same line again and
 // again, calls that fail and go on, output from signal handlers, and bytes as money.
+#include "pf-config-parts.h"
 #include "pf-findings-private.h"
 #include "pf-text-writer.h"
 #include <fcntl.h>
@@ -285,8 +286,8 @@ void pf_find_handlers(pf_search *self) {
 // --- money
 
 void pf_find_cost(pf_search *self) {
-    const gchar *setting = g_getenv("PROVIDE_PROFILING_COST_PER_GB");
-    gdouble price = setting != NULL ? g_ascii_strtod(setting, NULL) : 0;
+    g_autoptr(PfProfilingConfig) config = pf_profiling_config_new_from_environment();
+    gdouble price = pf_profiling_config_get(config, PF_SETTING_COST_PER_GB)->real;
     GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
     const PfCallSite *most = NULL;
     gdouble bytes = 0;

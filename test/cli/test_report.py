@@ -222,6 +222,24 @@ class Findings(Case):
         env = {**os.environ, "PROVIDE_PROFILING_COST_PER_GB": "0.5"}
         self.assertIn("cost", [f["kind"] for f in self.report(path, env=env)["findings"]])
 
+    def test_cost_is_a_setting(self):
+        """It is validated, may stand in a file, and can be given to run."""
+        path = self.record("cost", pf.build("habits"), "debug", 1000)
+        env = {**os.environ, "PROVIDE_PROFILING_COST_PER_GB": "-3"}
+        for subcommand in ("report", "show"):
+            done = command(subcommand, "--json", path, env=env)
+            self.assertEqual(done.stderr.decode(), 'pfprof: PROVIDE_PROFILING_COST_PER_GB="-3" is not a number from '
+                             '0 to 1000000; using "0"\n')
+            self.assertNotIn("cost", [f["kind"] for f in json.loads(done.stdout)["findings"]])
+        config = os.path.join(self.folder, "config.ini")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("[report]\ncost_per_gb = 0.5\n")
+        done = command("report", path, env={**os.environ, "PROVIDE_PROFILING_CONFIG": config})
+        self.assertIn(" GB at 0.50)", done.stdout.decode())
+        done = command("run", "--library", pf.LIB, "--set", "cost_per_gb=2", "--output", "stderr", "--",
+                       pf.build("habits"), "debug", 1000, env={**self.env, "PF_DIR": self.folder})
+        self.assertIn(" GB at 2.00)", done.stderr.decode())
+
 
 class Diff(Case):
     def steady(self, name, ns=10000):
