@@ -36,7 +36,7 @@ static const PfStream *stream_of(const pf_search *self, const PfCallSite *site) 
 }
 
 // Logging, rather than what the program is there to write: it has levels, or goes where logs go.
-static gboolean is_log(const pf_search *self, const PfCallSite *site) {
+gboolean pf_search_is_log(const pf_search *self, const PfCallSite *site) {
     const PfStream *stream = stream_of(self, site);
     g_autofree gchar *base =
         stream != NULL && *stream->name != 0 ? g_path_get_basename(stream->name) : g_strdup("");
@@ -139,7 +139,7 @@ static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
     // No thread is in calls for longer than it lives, whatever an estimate says.
     pf_saving of_thread = {MIN(saving.ns * share, wall), MIN(saving.low * share, wall),
                            MIN(saving.high * share, wall)};
-    if (!is_log(self, site) || wall <= 0 || of_thread.low < 0.1 * wall ||
+    if (!pf_search_is_log(self, site) || wall <= 0 || of_thread.low < 0.1 * wall ||
         !pf_saving_is_worth(self, saving) || level_share(&site->stats, 0, LEVEL_WARNING) > 0.5) {
         return FALSE;
     }
@@ -293,7 +293,7 @@ void pf_find_cost(pf_search *self) {
     gdouble bytes = 0;
     for (guint i = 0; price > 0 && i < sites->len; i++) {
         const PfCallSite *site = g_ptr_array_index(sites, i);
-        if (site->is_message && is_log(self, site)) {
+        if (site->is_message && pf_search_is_log(self, site)) {
             bytes += (gdouble)site->stats.bytes;
             most = most == NULL || site->stats.bytes > most->stats.bytes ? site : most;
         }
