@@ -39,6 +39,10 @@ gchar *pf_search_place(const pf_search *self, const PfCallSite *site);
 // The line to blame for most of the calls to a stream; NULL: none.  Flushes: of those.
 gchar *pf_search_place_of_stream(const pf_search *self, const PfStream *stream, gboolean messages,
                                  const PfCallSite **ret_site);
+// Logging, rather than what the program is there to write.
+gboolean pf_search_is_log(const pf_search *self, const PfCallSite *site);
+// A call out of the C++ library.
+gboolean pf_site_is_iostream(const PfCallSite *site);
 gchar *pf_stream_title(const PfStream *stream);
 
 // The rules.
@@ -46,6 +50,7 @@ void pf_find_tiny_writes(pf_search *self);
 void pf_find_flushes(pf_search *self);
 void pf_find_waits(pf_search *self);
 void pf_find_not_worth(pf_search *self);
+void pf_find_storm(pf_search *self);
 void pf_find_errors(pf_search *self);
 void pf_find_handlers(pf_search *self);
 void pf_find_cost(pf_search *self);

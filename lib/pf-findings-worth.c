@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules on what is said at all: a site that costs more than logging should, the same line again and
 // again, calls that fail and go on, output from signal handlers, and bytes as money.
+#include "pf-config-parts.h"
 #include "pf-findings-private.h"
 #include "pf-text-writer.h"
 #include <fcntl.h>
@@ -35,7 +36,7 @@ static const PfStream *stream_of(const pf_search *self, const PfCallSite *site) 
 }
 
 // Logging, rather than what the program is there to write: it has levels, or goes where logs go.
-static gboolean is_log(const pf_search *self, const PfCallSite *site) {
+gboolean pf_search_is_log(const pf_search *self, const PfCallSite *site) {
     const PfStream *stream = stream_of(self, site);
     g_autofree gchar *base =
         stream != NULL && *stream->name != 0 ? g_path_get_basename(stream->name) : g_strdup("");
@@ -138,7 +139,7 @@ static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
     // No thread is in calls for longer than it lives, whatever an estimate says.
     pf_saving of_thread = {MIN(saving.ns * share, wall), MIN(saving.low * share, wall),
                            MIN(saving.high * share, wall)};
-    if (!is_log(self, site) || wall <= 0 || of_thread.low < 0.1 * wall ||
+    if (!pf_search_is_log(self, site) || wall <= 0 || of_thread.low < 0.1 * wall ||
         !pf_saving_is_worth(self, saving) || level_share(&site->stats, 0, LEVEL_WARNING) > 0.5) {
         return FALSE;
     }
@@ -285,14 +286,14 @@ void pf_find_handlers(pf_search *self) {
 // --- money
 
 void pf_find_cost(pf_search *self) {
-    const gchar *setting = g_getenv("PROVIDE_PROFILING_COST_PER_GB");
-    gdouble price = setting != NULL ? g_ascii_strtod(setting, NULL) : 0;
+    g_autoptr(PfProfilingConfig) config = pf_profiling_config_new_from_environment();
+    gdouble price = pf_profiling_config_get(config, PF_SETTING_COST_PER_GB)->real;
     GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
     const PfCallSite *most = NULL;
     gdouble bytes = 0;
     for (guint i = 0; price > 0 && i < sites->len; i++) {
         const PfCallSite *site = g_ptr_array_index(sites, i);
-        if (site->is_message && is_log(self, site)) {
+        if (site->is_message && pf_search_is_log(self, site)) {
             bytes += (gdouble)site->stats.bytes;
             most = most == NULL || site->stats.bytes > most->stats.bytes ? site : most;
         }

@@ -10,6 +10,8 @@ static gboolean may_wait(const PfStream *stream) {
            stream->kind == PF_STREAM_KIND_UNKNOWN;
 }
 
+#define WITHOUT_ENDL "write '\\n' where std::endl is, and flush once, where a reader waits"
+
 // --- tiny writes
 
 static void find_tiny(pf_search *self, const PfStream *stream) {
@@ -33,15 +35,20 @@ static void find_tiny(pf_search *self, const PfStream *stream) {
     gboolean is_stdio = site != NULL && (g_strstr_len(site->function, -1, "put") != NULL ||
                                          g_strstr_len(site->function, -1, "print") != NULL ||
                                          g_str_has_prefix(site->function, "fwrite"));
+    // Streams of C++ have a buffer: who empties it after each line says std::endl, or std::flush.
+    gboolean is_endl = site != NULL && pf_site_is_iostream(site);
     PfFinding *found = pf_search_add(
-        self, "tiny-writes",
-        g_strdup_printf("%s writes %.0f B per call, unbuffered: a buffer of 8 KiB saves %s system "
-                        "calls",
+        self, is_endl ? "endl" : "tiny-writes",
+        g_strdup_printf(is_endl
+                            ? "%s flushes after %.0f B each: a full buffer saves %s system calls"
+                            : "%s writes %.0f B per call, unbuffered: a buffer of 8 KiB saves "
+                              "%s system calls",
                         place != NULL ? place : name, each, saved),
         g_strdup_printf("%s writes of less than 512 B to %s, %.0f B on average", count, name, each),
-        g_strdup(is_stdio ? "give the stream a buffer: setvbuf (file, NULL, _IOFBF, 8192), and "
-                            "flush where a reader waits"
-                          : "gather messages in a buffer of 8 KiB, or write through stdio"),
+        g_strdup(is_endl    ? WITHOUT_ENDL
+                 : is_stdio ? "give the stream a buffer: setvbuf (file, NULL, _IOFBF, 8192), and "
+                              "flush where a reader waits"
+                            : "gather messages in a buffer of 8 KiB, or write through stdio"),
         saving);
     found->place = g_steal_pointer(&place);
     found->saved_calls = tiny * fewer;
@@ -57,10 +64,6 @@ void pf_find_tiny_writes(pf_search *self) {
 // --- flushes
 
 static gboolean is_sync(const gchar *function) { return strstr(function, "sync") != NULL; }
-
-static gboolean from_iostream(const PfCallSite *site) {
-    return site->module != NULL && strstr(site->module->path, "libstdc++") != NULL;
-}
 
 // Of a flush for each line those remain that a buffer of 8 KiB needs; of syncs one each second or every
 // hundredth, whatever is more.
@@ -90,7 +93,7 @@ static void find_flush(pf_search *self, const PfStream *stream) {
     if (!pf_saving_is_worth(self, saving)) {
         return;
     }
-    gboolean endl = from_iostream(site) && !sync;
+    gboolean endl = pf_site_is_iostream(site) && !sync;
     g_autofree gchar *name = pf_stream_title(stream);
     g_autofree gchar *flush_text = pf_grouped_text(flushes->message_count);
     g_autofree gchar *message_text = pf_grouped_text(stream->stats.message_count);
@@ -99,7 +102,7 @@ static void find_flush(pf_search *self, const PfStream *stream) {
         g_strdup_printf("%s calls %s for every %.1f messages", place, site->function,
                         MAX(messages / count, 0.1)),
         g_strdup_printf("%s flushes of %s for %s messages", flush_text, name, message_text),
-        g_strdup(endl   ? "write '\\n' where std::endl is, and flush once, where a reader waits"
+        g_strdup(endl   ? WITHOUT_ENDL
                  : sync ? "sync a group of records at once (every 100, or once a second), or open "
                           "with O_DSYNC what must be safe at once"
                         : "flush when the buffer is full and before waiting, not after each line"),

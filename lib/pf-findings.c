@@ -96,21 +96,35 @@ static gchar *name_place(const PfPlace *place) {
                            place->function != NULL ? place->function : "");
 }
 
-// Out of the C++ library: the first frame of a stack that is not in it.
+gboolean pf_site_is_iostream(const PfCallSite *site) {
+    return site->module != NULL && strstr(site->module->path, "libstdc++") != NULL;
+}
+
+// Out of the C++ library: the first frame that is not in it, of the stack that most calls have.  (At exit the
+// library flushes by the same call.)
 static gchar *place_beyond_iostream(const pf_search *self, const PfCallSite *site) {
     GPtrArray *stacks = pf_snapshot_get_stacks(self->snapshot);
+    const PfFrame *best = NULL;
+    gdouble weight = 0;
     for (guint i = 0; i < stacks->len; i++) {
         const PfStack *stack = g_ptr_array_index(stacks, i);
-        for (guint f = 1; f < stack->depth && stack->frames[0].address == site->address; f++) {
-            PfModule *module = stack->frames[f].module;
-            if (module != NULL && strstr(module->path, "libstdc++") == NULL) {
-                g_autoptr(PfPlace) place =
-                    pf_symbolizer_find_return(self->symbolizer, module, stack->frames[f].address);
-                return name_place(place);
-            }
+        guint f = 1;
+        while (f < stack->depth && stack->frames[f].module != NULL &&
+               strstr(stack->frames[f].module->path, "libstdc++") != NULL) {
+            f++;
+        }
+        if (stack->depth > f && stack->frames[0].address == site->address &&
+            stack->frames[f].module != NULL && stack->weight > weight) {
+            best = &stack->frames[f];
+            weight = stack->weight;
         }
     }
-    return NULL;
+    if (best == NULL) {
+        return NULL;
+    }
+    g_autoptr(PfPlace) place =
+        pf_symbolizer_find_return(self->symbolizer, best->module, best->address);
+    return name_place(place);
 }
 
 gchar *pf_search_place(const pf_search *self, const PfCallSite *site) {
@@ -124,9 +138,7 @@ gchar *pf_search_place(const pf_search *self, const PfCallSite *site) {
     if (best != NULL) {
         return name_place(best->place);
     }
-    gchar *beyond = site->module != NULL && strstr(site->module->path, "libstdc++") != NULL
-                        ? place_beyond_iostream(self, site)
-                        : NULL;
+    gchar *beyond = pf_site_is_iostream(site) ? place_beyond_iostream(self, site) : NULL;
     if (beyond != NULL) {
         return beyond;
     }
@@ -216,6 +228,7 @@ GPtrArray *pf_snapshot_find(PfSnapshot *self, PfSymbolizer *symbolizer) {
     pf_find_flushes(&search);
     pf_find_tiny_writes(&search);
     pf_find_waits(&search);
+    pf_find_storm(&search);
     pf_find_errors(&search);
     pf_find_not_worth(&search);
     pf_find_handlers(&search);

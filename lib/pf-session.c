@@ -427,9 +427,10 @@ PfSnapshot *pf_session_get_snapshot_with(PfSession *self, PfSnapshotFlags flags,
         return NULL;
     }
     self->unreadable += self->readers->len - models->len;
-    if (models->len == 1) {
-        return pf_snapshot_new_from_model(pf_model_ref(g_ptr_array_index(models, 0)), flags);
-    }
-    return pf_snapshot_new_from_model(pf_model_unite((pf_model *const *)models->pdata, models->len),
-                                      flags);
+    pf_model *sum = models->len == 1
+                        ? pf_model_ref(g_ptr_array_index(models, 0))
+                        : pf_model_unite((pf_model *const *)models->pdata, models->len);
+    PfSnapshot *snapshot = pf_snapshot_new_from_model(sum, flags);
+    snapshot->timeline = self->timeline != NULL ? pf_timeline_ref(self->timeline) : NULL;
+    return snapshot;
 }

@@ -6,7 +6,7 @@
 
 #define PREFIX "PROVIDE_PROFILING_"
 
-typedef enum { TYPE_BOOL, TYPE_RATE, TYPE_UINT, TYPE_CHOICE, TYPE_LIST, TYPE_TEXT } value_type;
+typedef enum { TYPE_BOOL, TYPE_AMOUNT, TYPE_UINT, TYPE_CHOICE, TYPE_LIST, TYPE_TEXT } value_type;
 
 static const struct row {
     const gchar *variable;
@@ -20,7 +20,8 @@ static const struct row {
     const gchar *acts_in;
 } rows[PF_SETTING_COUNT] = {
 #define BOOL TYPE_BOOL, 0, 0, NULL
-#define RATE TYPE_RATE, 0, 0, NULL
+#define RATE AMOUNT(1)
+#define AMOUNT(most) TYPE_AMOUNT, 0, most, NULL
 #define TEXT TYPE_TEXT, 0, 0, NULL
 #define UINT(least, most) TYPE_UINT, least, most, NULL
 #define CHOICE(words) TYPE_CHOICE, 0, 0, words
@@ -30,6 +31,7 @@ static const struct row {
 #include "pf-env.def"
 #undef BOOL
 #undef RATE
+#undef AMOUNT
 #undef TEXT
 #undef UINT
 #undef CHOICE
@@ -58,6 +60,7 @@ const gchar *pf_setting_section(pf_setting_id id) {
     const gchar *acts_in = rows[id].acts_in;
     return g_str_equal(acts_in, "library")    ? "processor"
            : g_str_equal(acts_in, "observer") ? "adaptive_sampling"
+           : g_str_equal(acts_in, "report")   ? "report"
                                               : "exporter";
 }
 
@@ -116,7 +119,9 @@ gboolean pf_setting_parse(pf_setting_id id, const gchar *text, pf_setting_value 
         fine = parse_place(text, "false true 0 1 no yes off on", &value.number);
         value.number &= 1;
         break;
-    case TYPE_RATE: fine = pf_parse_number(text, &value.real) && value.real <= 1; break;
+    case TYPE_AMOUNT:
+        fine = pf_parse_number(text, &value.real) && value.real <= (gdouble)row->most;
+        break;
     case TYPE_UINT:
         fine = pf_parse_uint(text, &value.number) && value.number >= row->least &&
                value.number <= row->most;

@@ -14,7 +14,7 @@ typedef enum {
 
 typedef struct {
     guint64 number; // booleans, whole numbers, choices (the place), lists (a bit for each)
-    gdouble real;   // rates
+    gdouble real;   // rates, amounts
 } pf_setting_value;
 
 // True when `text` is allowed; else `ret_value` is untouched.

@@ -3,11 +3,13 @@
 #pragma once
 #include "pf-snapshot.h"
 #include "pf-tables.h"
+#include "pf-timeline.h"
 
 struct _PfSnapshot {
     GObject parent_instance;
     pf_model *model;
     PfSnapshotFlags flags;
+    PfTimeline *timeline; // of the session that it is the sum of; NULL: none
     GPtrArray *processes;
     guint thread_count;
     guint64 overhead_ns;

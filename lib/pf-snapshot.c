@@ -23,6 +23,7 @@ static void pf_snapshot_finalize(GObject *object) {
         }
         pf_model_unref(self->model);
     }
+    g_clear_pointer(&self->timeline, pf_timeline_unref);
     g_clear_pointer(&self->processes, g_ptr_array_unref);
     g_clear_pointer(&self->slowest, g_ptr_array_unref);
     g_clear_pointer(&self->recent, g_ptr_array_unref);

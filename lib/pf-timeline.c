@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A time series of snapshots in bounded space: when all bins are used, pairs become one and the width
 // of a bin doubles.
-#include "pf-timeline.h"
+#include "pf-timeline-leaders.h"
 #include <math.h>
 #include <string.h>
 
-#define MAGIC 0x31656d6974667073ull // "spftime1"
+#define MAGIC 0x32656d6974667073ull // "spftime2"
 
 typedef struct {
     guint64 magic;
@@ -19,7 +19,16 @@ typedef struct {
 typedef struct {
     gint64 unix_ns;
     PfTimelineBin sum;
+    GHashTable *sites; // calls by id; NULL: none
+    GHashTable *threads;
 } before;
+
+static void before_free(gpointer data) {
+    before *self = data;
+    g_clear_pointer(&self->sites, g_hash_table_unref);
+    g_clear_pointer(&self->threads, g_hash_table_unref);
+    g_free(self);
+}
 
 struct _PfTimeline {
     gatomicrefcount references;
@@ -52,7 +61,7 @@ PfTimeline *pf_timeline_new(gint64 start_unix_ns, guint64 width_ns) {
     g_atomic_ref_count_init(&self->references);
     self->start_unix_ns = start_unix_ns;
     self->width_ns = MAX(width_ns, 1);
-    self->processes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    self->processes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, before_free);
     return self;
 }
 
@@ -89,6 +98,8 @@ static void add_bin(PfTimelineBin *to, const PfTimelineBin *from, gdouble share)
     for (guint i = 0; i < PF_TIMELINE_OCTAVES; i++) {
         to->octaves[i] += (gfloat)(share * from->octaves[i]);
     }
+    pf_leaders_add(to->sites, from->sites, share);
+    pf_leaders_add(to->threads, from->threads, share);
 }
 
 static void halve(PfTimeline *self) {
@@ -104,8 +115,9 @@ static void halve(PfTimeline *self) {
 
 static PfTimelineBin sum_of(PfSnapshot *snapshot) {
     const PfStats *stats = pf_snapshot_get_messages(snapshot);
-    PfTimelineBin sum = {
-        (gdouble)stats->message_count, (gdouble)stats->bytes, pf_stats_get_cost_ns(stats), {0}};
+    PfTimelineBin sum = {.calls = (gdouble)stats->message_count,
+                         .bytes = (gdouble)stats->bytes,
+                         .cost_ns = pf_stats_get_cost_ns(stats)};
     guint64 low;
     gdouble weight;
     for (guint i = 0; stats->histogram != NULL &&
@@ -119,10 +131,9 @@ static PfTimelineBin sum_of(PfSnapshot *snapshot) {
 
 // Estimates may sink from one look to the next; a bin never holds less than nothing.
 static PfTimelineBin difference(const PfTimelineBin *now, const PfTimelineBin *then) {
-    PfTimelineBin more = {MAX(now->calls - then->calls, 0),
-                          MAX(now->bytes - then->bytes, 0),
-                          MAX(now->cost_ns - then->cost_ns, 0),
-                          {0}};
+    PfTimelineBin more = {.calls = MAX(now->calls - then->calls, 0),
+                          .bytes = MAX(now->bytes - then->bytes, 0),
+                          .cost_ns = MAX(now->cost_ns - then->cost_ns, 0)};
     for (guint i = 0; i < PF_TIMELINE_OCTAVES; i++) {
         more.octaves[i] = MAX(now->octaves[i] - then->octaves[i], 0);
     }
@@ -155,6 +166,18 @@ static before *look_up(PfTimeline *self, const PfProcess *process) {
     return then;
 }
 
+// Who has done what came since the last look.
+static void note_leaders(before *then, PfSnapshot *snapshot, PfTimelineBin *ret_more) {
+    GHashTable *sites = pf_leaders_count(snapshot->model, FALSE);
+    GHashTable *threads = pf_leaders_count(snapshot->model, TRUE);
+    pf_leaders_differ(sites, then->sites, ret_more->sites);
+    pf_leaders_differ(threads, then->threads, ret_more->threads);
+    g_clear_pointer(&then->sites, g_hash_table_unref);
+    g_clear_pointer(&then->threads, g_hash_table_unref);
+    then->sites = sites;
+    then->threads = threads;
+}
+
 /**
  * pf_timeline_ignore:
  * @self: a timeline
@@ -166,7 +189,9 @@ void pf_timeline_ignore(PfTimeline *self, PfSnapshot *snapshot) {
     const PfProcess *process = pf_snapshot_get_process(snapshot);
     if (process != NULL) {
         before *then = look_up(self, process);
+        PfTimelineBin unused = {0};
         then->sum = sum_of(snapshot);
+        note_leaders(then, snapshot, &unused);
         then->unix_ns = process->start_unix_ns + (gint64)process->uptime_ns;
     }
 }
@@ -190,6 +215,7 @@ void pf_timeline_add(PfTimeline *self, PfSnapshot *snapshot, gint64 unix_ns) {
     before *then = look_up(self, process);
     PfTimelineBin now = sum_of(snapshot);
     PfTimelineBin more = difference(&now, &then->sum);
+    note_leaders(then, snapshot, &more);
     spread(self, &more, then->unix_ns, MAX(unix_ns, then->unix_ns));
     then->sum = now;
     then->unix_ns = unix_ns;
@@ -261,6 +287,10 @@ static gboolean is_sane(const PfTimelineBin *bin) {
     for (guint i = 0; i < PF_TIMELINE_OCTAVES; i++) {
         sum += (gdouble)bin->octaves[i];
         least = MIN(least, (gdouble)bin->octaves[i]);
+    }
+    for (guint i = 0; i < PF_TIMELINE_LEADERS; i++) {
+        sum += bin->sites[i].calls + bin->threads[i].calls;
+        least = MIN(least, MIN(bin->sites[i].calls, bin->threads[i].calls));
     }
     return isfinite(sum) && least >= 0;
 }

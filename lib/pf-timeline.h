@@ -19,10 +19,31 @@ G_BEGIN_DECLS
 #define PF_TIMELINE_BINS 240
 
 /**
+ * PF_TIMELINE_LEADERS:
+ *
+ * How many call sites, and threads, a bin can name.
+ */
+#define PF_TIMELINE_LEADERS 4
+
+/**
+ * PfTimelineLeader:
+ * @id: a number for a call site or a thread, the same in all bins of a run; 0: nobody
+ * @calls: calls that it made, at least
+ *
+ * One of those that made most of a bin's calls.
+ */
+typedef struct {
+    guint64 id;
+    gdouble calls;
+} PfTimelineLeader;
+
+/**
  * PfTimelineBin:
  * @calls: calls, flushes not included
  * @bytes: bytes
  * @cost_ns: time in those calls
+ * @sites: (array fixed-size=4): call sites that made most of the calls, in no order
+ * @threads: (array fixed-size=4): threads that did
  * @octaves: (array fixed-size=44): calls by latency
  *
  * What happened in one bin.
@@ -31,6 +52,8 @@ typedef struct {
     gdouble calls;
     gdouble bytes;
     gdouble cost_ns;
+    PfTimelineLeader sites[PF_TIMELINE_LEADERS];
+    PfTimelineLeader threads[PF_TIMELINE_LEADERS];
     gfloat octaves[PF_TIMELINE_OCTAVES];
 } PfTimelineBin;
 

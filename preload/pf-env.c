@@ -7,7 +7,7 @@
 
 #define PREFIX "PROVIDE_PROFILING_"
 
-enum type { TYPE_BOOL, TYPE_RATE, TYPE_UINT, TYPE_CHOICE, TYPE_LIST, TYPE_TEXT };
+enum type { TYPE_BOOL, TYPE_AMOUNT, TYPE_UINT, TYPE_CHOICE, TYPE_LIST, TYPE_TEXT };
 
 static const struct variable {
     const char *name;
@@ -19,7 +19,8 @@ static const struct variable {
     const char *allowed;
 } variables[PF_VAR_COUNT] = {
 #define BOOL TYPE_BOOL, 0, 0, NULL
-#define RATE TYPE_RATE, 0, 0, NULL
+#define RATE AMOUNT(1)
+#define AMOUNT(most) TYPE_AMOUNT, 0, most, NULL
 #define TEXT TYPE_TEXT, 0, 0, NULL
 #define UINT(least, most) TYPE_UINT, least, most, NULL
 #define CHOICE(words) TYPE_CHOICE, 0, 0, words
@@ -93,8 +94,8 @@ bool pf_config_parse(enum pf_variable variable, const char *text, struct pf_sett
         }
         setting.number = (uint64_t)place & 1;
         break;
-    case TYPE_RATE:
-        if (!pf_parse_number(text, &setting.real) || setting.real > 1) {
+    case TYPE_AMOUNT:
+        if (!pf_parse_number(text, &setting.real) || setting.real > (double)v->most) {
             return false;
         }
         break;

@@ -16,7 +16,7 @@ enum pf_source { PF_SOURCE_DEFAULT, PF_SOURCE_FILE, PF_SOURCE_ENVIRONMENT };
 
 struct pf_setting {
     uint64_t number;  // BOOL, UINT, CHOICE (place in the list), LIST (a bit for each)
-    double real;      // RATE
+    double real;      // RATE, AMOUNT
     const char *text; // as it was written; lives as long as the process
     enum pf_source source;
 };

@@ -32,6 +32,16 @@ void cli_warn(const gchar *format, ...) {
 
 gint cli_fail_error(const GError *error) { return cli_fail("%s", error->message); }
 
+PfProfilingConfig *cli_read_config(void) {
+    PfProfilingConfig *config = pf_profiling_config_new_from_environment();
+    const gchar *const *warnings = pf_profiling_config_get_warnings(config);
+    for (guint i = 0; warnings[i] != NULL; i++) {
+        const gchar *line = warnings[i];
+        cli_warn("%s", g_str_has_prefix(line, "pfprof: ") ? line + strlen("pfprof: ") : line);
+    }
+    return config;
+}
+
 gint cli_print(const gchar *text) {
     if (fputs(text, stdout) < 0 || fflush(stdout) != 0) {
         return cli_fail("standard output cannot be written: %s", g_strerror(errno));

@@ -85,6 +85,8 @@ GPtrArray *cli_list_path_commands(void); // names of pfprof-NAME on PATH
 gint cli_fail(const gchar *format, ...) G_GNUC_PRINTF(1, 2); // returns 2
 gint cli_fail_error(const GError *error);
 void cli_warn(const gchar *format, ...) G_GNUC_PRINTF(1, 2);
+// Environment and file; says what is wrong there.
+PfProfilingConfig *cli_read_config(void);
 
 // --- output
 

@@ -15,14 +15,6 @@ static const gchar *source_word(PfConfigSource source) {
     return source < G_N_ELEMENTS(words) ? words[source] : "unknown";
 }
 
-static void say_warnings(PfProfilingConfig *config) {
-    const gchar *const *warnings = pf_profiling_config_get_warnings(config);
-    for (guint i = 0; warnings[i] != NULL; i++) {
-        const gchar *line = warnings[i];
-        cli_warn("%s", g_str_has_prefix(line, "pfprof: ") ? line + strlen("pfprof: ") : line);
-    }
-}
-
 static gint print_json(PfProfilingConfig *config) {
     const gchar *const *names = pf_profiling_config_list_names();
     cli_json *json = cli_json_begin();
@@ -100,8 +92,7 @@ static gint run(cli_args *args) {
     if (args->operand_count > 1) {
         return cli_fail("%s is one word too many; see `pfprof config --help`", args->operands[1]);
     }
-    g_autoptr(PfProfilingConfig) config = pf_profiling_config_new_from_environment();
-    say_warnings(config);
+    g_autoptr(PfProfilingConfig) config = cli_read_config();
     if (cli_has(args, "json")) {
         return print_json(config);
     }

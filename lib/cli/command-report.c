@@ -122,6 +122,8 @@ static gint write_report(const cli_args *args, PfSession *session) {
 }
 
 static gint run(cli_args *args) {
+    g_autoptr(PfProfilingConfig) config = cli_read_config(); // COST_PER_GB
+    (void)config;
     g_autoptr(PfSession) session = cli_open(args->operands[0]);
     return session != NULL ? write_report(args, session) : 2;
 }

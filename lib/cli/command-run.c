@@ -24,15 +24,6 @@ static const cli_option options[] = {
 
 // --- configuration
 
-// Only one line can be wrong, and every process would repeat it: said here, once.
-static void say_warnings(PfProfilingConfig *config) {
-    const gchar *const *warnings = pf_profiling_config_get_warnings(config);
-    for (guint i = 0; warnings[i] != NULL; i++) {
-        const gchar *line = warnings[i];
-        cli_warn("%s", g_str_has_prefix(line, "pfprof: ") ? line + strlen("pfprof: ") : line);
-    }
-}
-
 static gboolean set(PfProfilingConfig *config, const gchar *name, const gchar *value,
                     const gchar *option) {
     g_autoptr(GError) error = NULL;
@@ -49,8 +40,8 @@ static gboolean set(PfProfilingConfig *config, const gchar *name, const gchar *v
 }
 
 static PfProfilingConfig *read_config(const cli_args *args) {
-    g_autoptr(PfProfilingConfig) config = pf_profiling_config_new_from_environment();
-    say_warnings(config);
+    // Every process would repeat what is wrong: it is said here, once.
+    g_autoptr(PfProfilingConfig) config = cli_read_config();
     const gchar *pair = cli_value(args, "set");
     if (pair != NULL) {
         const gchar *equals = strchr(pair, '=');
@@ -62,6 +53,8 @@ static PfProfilingConfig *read_config(const cli_args *args) {
         if (!set(config, name, equals + 1, "--set")) {
             return NULL;
         }
+        g_setenv(pf_profiling_config_get_variable(name), equals + 1,
+                 TRUE); // our own findings heed it
     }
     if (!set(config, "sample_rate", cli_value(args, "rate"), "--rate") ||
         !set(config, "sampler", cli_value(args, "sampler"), "--sampler") ||

@@ -66,6 +66,8 @@ static PfSnapshot *open_snapshot(const gchar *operand) {
 
 static gint run(cli_args *args) {
     g_autoptr(cli_progress) progress = cli_progress_begin("reading");
+    g_autoptr(PfProfilingConfig) config = cli_read_config(); // COST_PER_GB
+    (void)config;
     g_autofree gchar *operand =
         args->operand_count > 0 ? g_strdup(args->operands[0]) : find_only_one();
     gboolean is_json = cli_has(args, "json");

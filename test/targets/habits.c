@@ -6,8 +6,10 @@
 //   lock       four threads, one unbuffered FILE     pipe        a pipe whose reader is slow
 //   eagain     write to a full pipe, again and again duplicates  one line, all the time
 //   debug      debug messages into app.log           handler     printf in a signal handler
+//   storm      two threads log 40,000 errors at once  forked      a thread's process prints between fork and exec
 //   buffered   lines through stdio                   batched     write(2) of 8 KiB
 //   quiet      work, and a line now and then         several     syncs a few times
+//   spawner    the same as forked with write(2)      steadily    logs all the time at one rate
 // Files go into $PF_DIR.
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -151,6 +154,66 @@ static void handler(void) {
     }
 }
 
+static void pause_ms(int ms) { nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL); }
+
+static void *stormer(void *arg) {
+    for (int i = 0; i < count / 2; i++) {
+        fprintf(file, "ERROR: cannot reach the server, try %d\n", i); // habit: storm
+    }
+    return arg;
+}
+
+static void storm(void) {
+    pthread_t thread[2];
+    file = fopen(path_of("app.log"), "w");
+    setvbuf(file, NULL, _IOLBF, 0);
+    for (int i = 0; i < 40; i++) {
+        fprintf(file, "INFO: step %d\n", i);
+        pause_ms(20);
+        for (int k = 0; i == 20 && k < 2; k++) {
+            pthread_create(&thread[k], NULL, stormer, NULL);
+        }
+    }
+    for (int k = 0; k < 2; k++) {
+        pthread_join(thread[k], NULL);
+    }
+}
+
+static void steadily(void) {
+    file = fopen(path_of("app.log"), "w");
+    for (int i = 0; i < 40; i++) {
+        for (int k = 0; k < count / 40; k++) {
+            fprintf(file, "INFO: step %d of %d\n", i, k);
+        }
+        pause_ms(10);
+    }
+}
+
+static void *sleeper(void *arg) {
+    pause_ms(900);
+    return arg;
+}
+
+static void forked(int safely) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, sleeper, NULL);
+    for (int i = 0; i < 3; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            if (safely) {
+                (void)!write(1, "about to run true\n", 18);
+            } else {
+                printf("about to run %s\n", "true"); // habit: forked
+                fflush(stdout);
+            }
+            execlp("true", "true", NULL);
+            _exit(1);
+        }
+        waitpid(child, NULL, 0);
+    }
+    pthread_join(thread, NULL);
+}
+
 static void batched(void) {
     static char block[8192];
     int fd = open(path_of("data"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -180,6 +243,10 @@ int main(int argc, char **argv) {
     : !strcmp(name, "duplicates") ? duplicates()
     : !strcmp(name, "debug")      ? debug()
     : !strcmp(name, "handler")    ? handler()
+    : !strcmp(name, "storm")      ? storm()
+    : !strcmp(name, "forked")     ? forked(0)
+    : !strcmp(name, "spawner")    ? forked(1)
+    : !strcmp(name, "steadily")   ? steadily()
     : !strcmp(name, "buffered")   ? lines(0, "data")
     : !strcmp(name, "batched")    ? batched()
     : !strcmp(name, "quiet")      ? quiet()
