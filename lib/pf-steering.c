@@ -2,6 +2,7 @@
 // One look at a program, one decision, and the few control words that say it.
 #include "pf-steering.h"
 #include "pf-adaptive-sampler.h"
+#include "pf-claim.h"
 #include "pf-errors.h"
 #include "pf-load-based-sampler.h"
 #include "pf-pattern-based-sampler.h"
@@ -10,9 +11,7 @@
 #include "pf-strata.h"
 #include "pf-system.h"
 #include <math.h>
-#include <signal.h>
 #include <time.h>
-#include <unistd.h>
 
 #define FIRST_MS 10    // doubled with each step; again when there are new sites
 #define USUAL_MS 100   // between two steps
@@ -88,11 +87,6 @@ PfSteering *pf_steering_new(PfController *controller, PfSampler *sampler) {
 
 // --- looking
 
-static gboolean is_other_observer(const struct pf_segment *header) {
-    guint32 pid = header->control.observer;
-    return pid != 0 && pid <= G_MAXINT && pid != (guint32)getpid() && kill((pid_t)pid, 0) == 0;
-}
-
 static gboolean look(PfSteering *self, GError **error) {
     pf_reader *reader = pf_reader_new_from_file(pf_controller_get_path(self->controller), error);
     if (reader == NULL) {
@@ -105,7 +99,7 @@ static gboolean look(PfSteering *self, GError **error) {
         pf_reader_unref(reader);
         return FALSE;
     }
-    if (is_other_observer(header)) {
+    if (!pf_controller_claim(self->controller)) {
         g_set_error(error, PF_SAMPLING_ERROR, PF_SAMPLING_ERROR_FAILED,
                     "%s: process %u steers it already", pf_controller_get_path(self->controller),
                     header->control.observer);
