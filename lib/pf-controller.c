@@ -4,8 +4,10 @@
 // By pwrite(2), not through a mapping: a file that somebody cuts would raise SIGBUS there.  The target
 // takes a change over when it finds its slot's control word not 0.  That word is written without
 // looking at what the target does to it meanwhile, and needs no more: whatever else it says, CHANGED
-// makes the target work it out anew.  Observers keep each other out by flock(2).
+// makes the target work it out anew.  Observers keep each other out by flock(2) while they write; who
+// steers holds a lock of another kind all the time, an open file description's (fcntl(2)).
 #include "pf-controller.h"
+#include "pf-claim.h"
 #include "pf-reset-copy.h"
 #include "pf-segment-find.h"
 #include "pf-segment-reader.h"
@@ -61,6 +63,16 @@ static gboolean write_at(PfController *self, uint64_t offset, const void *from, 
     off_t end = lseek(self->fd, 0, SEEK_END);
     return end >= 0 && offset + size <= (uint64_t)end &&
            pwrite(self->fd, from, size, (off_t)offset) == (ssize_t)size;
+}
+
+gboolean pf_controller_claim(PfController *self) {
+    struct flock wanted = {.l_type = F_WRLCK,
+                           .l_whence = SEEK_SET,
+                           .l_start = offsetof(struct pf_segment, control) +
+                                      offsetof(struct pf_control, observer),
+                           .l_len = sizeof((struct pf_control *)NULL)->observer};
+    // Where there are no locks nobody can have one.
+    return fcntl(self->fd, F_OFD_SETLK, &wanted) == 0 || (errno != EAGAIN && errno != EACCES);
 }
 
 static struct pf_segment *read_header(PfController *self, GError **error) {

@@ -5,7 +5,10 @@
 #include <math.h>
 
 #define LOWEST 0.01        // of the ceiling
-#define RELIEF_SECONDS 1.5 // from the lowest rate back to the ceiling, at least this fast
+#define RELIEF_SECONDS 1.2 // from the lowest rate back to the ceiling, at least this fast
+// Less is none.  A rate is changed only where it differs by a tenth (pf-steering.c): without this the last
+// small step to the ceiling would never be made.
+#define LEAST_STRESS 0.05
 
 /**
  * PfLoadBasedSampler:
@@ -21,14 +24,17 @@
  * | CPU in use, where neither of the two for the CPU is known | 85 % | 100 % |
  * | memory in use | 90 % | 98 % |
  *
- * The kernel's load average says how it was a minute ago, so the tasks that are runnable now are read
- * instead, from the same file.  More load counts at once; after it is gone the rate is back within two
- * seconds, in even steps of its logarithm, so that a machine on the edge does not swing.
+ * The kernel's averages of load and pressure say how it was ten seconds and a minute ago.  So the growth of
+ * pressure's totals is taken instead, and the tasks that are runnable at this moment, where a moment that is
+ * neither preceded nor followed by such a one does not count.  More load counts at once; after it is gone
+ * the rate is back within two seconds, in even steps of its logarithm, so that a machine on the edge does
+ * not swing.
  */
 struct _PfLoadBasedSampler {
     GObject parent_instance;
     gdouble ceiling;
-    gdouble stress; // in force, 0 to 1
+    gdouble stress;   // in force, 0 to 1
+    gdouble runnable; // per CPU at the last step; below 0: not known
 };
 
 static void sampler_init(PfSamplerInterface *iface);
@@ -40,10 +46,10 @@ static gdouble part(gdouble value, gdouble begins, gdouble full) {
     return CLAMP((value - begins) / (full - begins), 0, 1);
 }
 
-static gdouble stress_of(const PfSamplingContext *context) {
+static gdouble stress_of(const PfSamplingContext *context, gdouble runnable_before) {
     gdouble stress = part(context->cpu_pressure_percent, 20, 60);
     stress = MAX(stress, part(context->memory_pressure_percent, 5, 30));
-    stress = MAX(stress, part(context->runnable_per_cpu, 1.5, 4));
+    stress = MAX(stress, part(MIN(context->runnable_per_cpu, runnable_before), 1.5, 4));
     stress = MAX(stress, part(context->memory_usage_percent, 90, 98));
     if (context->cpu_pressure_percent < 0 && context->runnable_per_cpu < 0) {
         stress = MAX(stress, part(context->cpu_usage_percent, 85, 100));
@@ -54,9 +60,11 @@ static gdouble stress_of(const PfSamplingContext *context) {
 static void decide(PfSampler *sampler, const PfSamplingContext *context,
                    PfSamplingDecision *decision) {
     PfLoadBasedSampler *self = PF_LOAD_BASED_SAMPLER(sampler);
-    gdouble stress = stress_of(context);
+    gdouble stress = stress_of(context, self->runnable);
     gdouble relieved = self->stress - context->interval_seconds / RELIEF_SECONDS;
-    self->stress = MAX(stress, MAX(relieved, 0));
+    self->runnable = context->runnable_per_cpu;
+    self->stress = MAX(stress, relieved);
+    self->stress = self->stress < LEAST_STRESS ? 0 : self->stress;
     gdouble rate = self->ceiling * pow(LOWEST, self->stress);
     pf_sampling_decision_set_default_rate(decision, rate);
     for (gsize i = 0; i < context->stratum_count; i++) {
@@ -66,7 +74,10 @@ static void decide(PfSampler *sampler, const PfSamplingContext *context,
 
 static void sampler_init(PfSamplerInterface *iface) { iface->decide = decide; }
 static void pf_load_based_sampler_class_init(PfLoadBasedSamplerClass *klass G_GNUC_UNUSED) {}
-static void pf_load_based_sampler_init(PfLoadBasedSampler *self) { self->ceiling = 0.01; }
+static void pf_load_based_sampler_init(PfLoadBasedSampler *self) {
+    self->ceiling = 0.01;
+    self->runnable = -1;
+}
 
 /**
  * pf_load_based_sampler_new:

@@ -9,7 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static gboolean read_file(const gchar *path, gchar *text, gsize size) {
+static gboolean read_file(const gchar *folder, const gchar *name, gchar *text, gsize size) {
+    gchar path[256];
+    if (g_snprintf(path, sizeof path, "%s/%s", folder, name) >= (gint)sizeof path) {
+        return FALSE;
+    }
     FILE *file = fopen(path, "re");
     if (file == NULL) {
         return FALSE;
@@ -20,9 +24,9 @@ static gboolean read_file(const gchar *path, gchar *text, gsize size) {
     return got != 0;
 }
 
-static gboolean read_pressure(const gchar *path, guint64 *ret_us) {
+static gboolean read_pressure(const gchar *folder, const gchar *name, guint64 *ret_us) {
     gchar text[512];
-    const gchar *at = read_file(path, text, sizeof text) ? strstr(text, "total=") : NULL;
+    const gchar *at = read_file(folder, name, text, sizeof text) ? strstr(text, "total=") : NULL;
     if (at == NULL || !g_str_has_prefix(text, "some ")) {
         return FALSE;
     }
@@ -30,9 +34,10 @@ static gboolean read_pressure(const gchar *path, guint64 *ret_us) {
     return TRUE;
 }
 
-static gdouble pressure(const gchar *path, guint64 *last_us, gint64 elapsed_us) {
+static gdouble pressure(const gchar *folder, const gchar *name, guint64 *last_us,
+                        gint64 elapsed_us) {
     guint64 now = 0;
-    if (!read_pressure(path, &now)) {
+    if (!read_pressure(folder, name, &now)) {
         return -1;
     }
     guint64 before = *last_us;
@@ -42,10 +47,10 @@ static gdouble pressure(const gchar *path, guint64 *last_us, gint64 elapsed_us) 
                : -1;
 }
 
-static gdouble cpu_usage(pf_system *self) {
+static gdouble cpu_usage(pf_system *self, const gchar *folder) {
     gchar text[512];
     unsigned long long part[8] = {0};
-    if (!read_file("/proc/stat", text, sizeof text) ||
+    if (!read_file(folder, "stat", text, sizeof text) ||
         sscanf(text, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &part[0], &part[1], &part[2],
                &part[3], &part[4], &part[5], &part[6], &part[7]) < 4) {
         return -1;
@@ -63,9 +68,9 @@ static gdouble cpu_usage(pf_system *self) {
     return usage;
 }
 
-static gdouble memory_usage(void) {
+static gdouble memory_usage(const gchar *folder) {
     gchar text[2048];
-    if (!read_file("/proc/meminfo", text, sizeof text)) {
+    if (!read_file(folder, "meminfo", text, sizeof text)) {
         return -1;
     }
     const gchar *total = strstr(text, "MemTotal:");
@@ -76,27 +81,31 @@ static gdouble memory_usage(void) {
 }
 
 // The fourth number of /proc/loadavg: tasks that run or want to, at this moment, with this one.
-static gdouble runnable(void) {
+static gdouble runnable(const gchar *folder) {
     gchar text[128];
     guint tasks;
     glong cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    if (!read_file("/proc/loadavg", text, sizeof text) ||
+    if (!read_file(folder, "loadavg", text, sizeof text) ||
         sscanf(text, "%*f %*f %*f %u/", &tasks) != 1 || cpus <= 0) {
         return -1;
     }
     return (gdouble)(tasks > 0 ? tasks - 1 : 0) / (gdouble)cpus;
 }
 
-void pf_system_read(pf_system *self, PfSamplingContext *context) {
-    gint64 now = g_get_monotonic_time();
-    gint64 elapsed = self->read_us != 0 ? now - self->read_us : 0;
-    self->read_us = now;
-    context->cpu_pressure_percent = pressure("/proc/pressure/cpu", &self->cpu_waited_us, elapsed);
+void pf_system_read_at(pf_system *self, const gchar *folder, gint64 now_us,
+                       PfSamplingContext *context) {
+    gint64 elapsed = self->read_us != 0 ? now_us - self->read_us : 0;
+    self->read_us = now_us;
+    context->cpu_pressure_percent = pressure(folder, "pressure/cpu", &self->cpu_waited_us, elapsed);
     context->memory_pressure_percent =
-        pressure("/proc/pressure/memory", &self->memory_waited_us, elapsed);
-    context->cpu_usage_percent = cpu_usage(self);
-    context->memory_usage_percent = memory_usage();
-    context->runnable_per_cpu = runnable();
+        pressure(folder, "pressure/memory", &self->memory_waited_us, elapsed);
+    context->cpu_usage_percent = cpu_usage(self, folder);
+    context->memory_usage_percent = memory_usage(folder);
+    context->runnable_per_cpu = runnable(folder);
+}
+
+void pf_system_read(pf_system *self, PfSamplingContext *context) {
+    pf_system_read_at(self, "/proc", g_get_monotonic_time(), context);
 }
 
 // By the process's CPU clock, which counts ns; /proc/PID/stat counts ticks of 10 ms, too coarse for a

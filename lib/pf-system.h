@@ -14,6 +14,9 @@ typedef struct {
 
 // Fills the readings of a context.  The first call knows no differences: pressure and usage are -1.
 void pf_system_read(pf_system *self, PfSamplingContext *context);
+// Likewise from a folder that looks like /proc, at a moment of a monotonic clock.
+void pf_system_read_at(pf_system *self, const gchar *folder, gint64 now_us,
+                       PfSamplingContext *context);
 
 // CPU time of a process so far in seconds; -1: not known.
 gdouble pf_system_cpu_seconds(guint pid);

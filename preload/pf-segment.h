@@ -102,7 +102,7 @@ struct pf_control {
     uint64_t reset_kernel_bytes; // wchar of /proc/PID/io at that time
     uint32_t certain;            // the first calls of a site that are timed with certainty; 0: one
     uint32_t sampler;  // what SAMPLER asks for, by its place in pf-env.def; 0: fixed, nobody steers
-    uint32_t observer; // pid of who steers; 0: nobody
+    uint32_t observer; // pid of who steers, or did: whoever does holds a lock on these bytes
     uint32_t reserved;
     struct pf_override override[PF_OVERRIDES];
     uint8_t pad[96];

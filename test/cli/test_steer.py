@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """pfprof steer: on a process that was started without a sampler, and as the library starts it."""
 import os
+import signal
+import struct
 import subprocess
 import sys
 import unittest
@@ -10,6 +12,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import clikit
 import pfharness as pf
 
+OBSERVER_AT = 512 + 56  # docs/segment-format.md, Control
 ECHO = "import os\nwhile os.read(0,1): os.write(1,b'a line\\n')"
 
 
@@ -61,6 +64,45 @@ class Steer(clikit.Case):
         self.assertEqual(steer.communicate(timeout=30), (b"", b""))
         self.assertEqual(steer.returncode, 0)
         self.assertTrue(self.is_timed_after(echo), "the last rates stay in force")
+
+    def segment(self, process):
+        (path,) = [p for p in self.world.segments() if os.path.basename(p).startswith(f"{process.pid}-")]
+        return path
+
+    def test_who_was_killed_does_not_steer(self):
+        """Dead, unburied, and its number given to another process that lives: the next one steers."""
+        echo = self.echo()
+        steer = self.steer(echo)
+        steer.kill()
+        os.waitid(os.P_PID, steer.pid, os.WEXITED | os.WNOWAIT)  # dead, and still there to be waited for
+        rules = ("--sampler", "pattern", "--rules", os.path.join(pf.SCRATCH, "steer-rules"))
+        self.assert_steered_by_another(echo, steer.pid, rules)
+        steer.communicate(timeout=30)
+        with open(self.segment(echo), "r+b") as file:
+            file.seek(OBSERVER_AT)
+            file.write(struct.pack("<I", os.getpid()))
+        self.assert_steered_by_another(echo, os.getpid(), rules)
+
+    def assert_steered_by_another(self, process, former, options):
+        self.assertEqual(self.observer(process), former)
+        done = self.world.cli("steer", "--seconds", "1", *options, process.pid)
+        self.assertEqual((done.status, done.out, done.err), (0, "", ""))
+        self.assertNotEqual(self.observer(process), former)
+
+    def test_who_sleeps_steers(self):
+        echo = self.echo()
+        steer = self.steer(echo)
+        steer.send_signal(signal.SIGSTOP)
+        done = self.world.cli("steer", echo.pid)
+        steer.send_signal(signal.SIGCONT)
+        self.assert_error(done, status=1, says=f"process {steer.pid} steers it already")
+        steer.terminate()
+        steer.communicate(timeout=30)
+
+    def observer(self, process):
+        with open(self.segment(process), "rb") as file:
+            file.seek(OBSERVER_AT)
+            return struct.unpack("<I", file.read(4))[0]
 
     def test_it_ends(self):
         echo = self.echo()
