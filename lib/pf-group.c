@@ -139,6 +139,7 @@ void pf_group_merge(pf_group *self, pf_octave_pool *pool, const pf_group *other)
     }
     self->reasons_unknown += other->reasons_unknown;
     self->charged_flush_ns += other->charged_flush_ns;
+    pf_estimator_merge(&self->estimator, &other->estimator);
     for (unsigned o = 0; o < PF_HIST_OCTAVES; o++) {
         if (other->octave[o] == NULL) {
             continue;

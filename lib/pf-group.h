@@ -115,11 +115,11 @@ typedef struct {
 void pf_octave_pool_init(pf_octave_pool *self);
 void pf_octave_pool_clear(pf_octave_pool *self);
 
-// Begins with a group of zeroes.
+// Begins with a group of zeroes, but for its estimator.
 void pf_group_add(pf_group *self, pf_octave_pool *pool, const pf_numbers *numbers, unsigned call);
-// All of `other` but the estimate.
+// Both were begun with the same rate.
 void pf_group_merge(pf_group *self, pf_octave_pool *pool, const pf_group *other);
-// Back to zeroes; its octaves go back to the pool.
+// Back to zeroes, also its estimator's rate; its octaves go back to the pool.
 void pf_group_empty(pf_group *self, pf_octave_pool *pool);
 void pf_group_finish(const pf_group *self, PfStats *ret_stats);
 

@@ -48,12 +48,20 @@ PfHistogram *pf_histogram_new_from_octaves(pf_octave_sum *const *octaves, guint6
         return histogram_new(0, 0, max_ns);
     }
     PfHistogram *self = histogram_new(first * PF_HIST_SUB, (end - first) * PF_HIST_SUB, max_ns);
+    guint64 total_count = 0;
+    gdouble total_weight = 0;
     for (guint octave = first; octave < end; octave++) {
-        for (guint i = 0; octaves[octave] != NULL && i < PF_HIST_SUB; i++) {
-            add(self, octave * PF_HIST_SUB + i, octaves[octave]->count[i],
-                octaves[octave]->weight[i]);
+        const pf_octave_sum *from = octaves[octave];
+        for (guint i = 0; from != NULL && i < PF_HIST_SUB; i++) {
+            guint to = (octave - first) * PF_HIST_SUB + i;
+            self->bucket[to].count = from->count[i];
+            self->bucket[to].weight = from->weight[i];
+            total_count += from->count[i];
+            total_weight += from->weight[i];
         }
     }
+    self->total_count = total_count;
+    self->total_weight = total_weight;
     return self;
 }
 

@@ -2,6 +2,7 @@
 // Reads a segment into memory of our own and checks every way into it.
 #include "pf-segment-reader.h"
 #include "pf-snapshot.h"
+#include "pf-worker.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -215,6 +216,52 @@ static bool read_up_to(int fd, char *to, size_t from, size_t end, size_t *ret_en
     return true;
 }
 
+// A large file by several threads: the kernel copies page by page, and one of them does not fill the
+// way to memory.
+#define LEAST_PIECE ((size_t)4 << 20)
+#define MOST_PIECES 4u
+
+typedef struct {
+    int fd;
+    char *to;
+    size_t from;
+    size_t end;
+    size_t got; // where the file ended
+    bool good;
+    int error;
+    pf_worker worker;
+} piece;
+
+static void read_piece(gpointer data) {
+    piece *self = data;
+    self->good = read_up_to(self->fd, self->to, self->from, self->end, &self->got);
+    self->error = self->good ? 0 : errno;
+}
+
+static bool copy(int fd, char *to, size_t size, size_t *ret_end) {
+    piece pieces[MOST_PIECES];
+    guint count = pf_worker_count(size, LEAST_PIECE, MOST_PIECES);
+    size_t each = size / count;
+    for (guint i = 0; i < count; i++) {
+        size_t end = i + 1 < count ? (i + 1) * each : size;
+        pieces[i] = (piece){.fd = fd, .to = to, .from = i * each, .end = end};
+    }
+    for (guint i = 1; i < count; i++) {
+        pf_worker_start(&pieces[i].worker, read_piece, &pieces[i]);
+    }
+    read_piece(&pieces[0]);
+    for (guint i = 1; i < count; i++) {
+        pf_worker_join(&pieces[i].worker);
+    }
+    guint at = 0;
+    while (at + 1 < count && pieces[at].good && pieces[at].got == pieces[at].end) {
+        at++;
+    }
+    *ret_end = pieces[at].got;
+    errno = pieces[at].error;
+    return pieces[at].good;
+}
+
 // How much of the file is worth reading: what was handed out.  A file with a huge hole in it must not
 // fill our memory.
 static bool bytes_to_read(int fd, const char *path, const struct pf_segment *header,
@@ -257,7 +304,7 @@ static bool read_all(pf_reader *self, int fd, const char *path, GError **error) 
             munmap(self->mapping, self->mapped);
             self->mapping = NULL;
         }
-        if (!make_room(self, size) || !read_up_to(fd, (char *)self->base, 0, size, &got) ||
+        if (!make_room(self, size) || !copy(fd, (char *)self->base, size, &got) ||
             !read_up_to(fd, (char *)header, 0, sizeof *header, &again)) {
             good = refuse(error, PF_SEGMENT_ERROR_FAILED, path, g_strerror(errno));
         } else if (header->used <= size || again < sizeof *header) {

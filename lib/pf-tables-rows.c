@@ -30,7 +30,7 @@ static gint messages_first(gconstpointer a, gconstpointer b) {
 
 // --- templates
 
-static PfTemplateCount *template_row(pf_sums *sums, uint32_t index, const pf_tally *tally) {
+static PfTemplateCount *template_row(const pf_sums *sums, uint32_t index, const pf_tally *tally) {
     const pf_template_sums *from = &g_array_index(sums->templates, pf_template_sums, index);
     PfTemplateCount *row = pf_template_count_new();
     row->text = g_strdup(from->text);
@@ -132,7 +132,8 @@ static PfCallSite *site_row(pf_sums *sums, guint index) {
     row->templates = g_ptr_array_new_with_free_func((GDestroyNotify)pf_template_count_unref);
     for (guint i = 0; from->templates != NULL && i < from->templates->len; i++) {
         const pf_site_template *template = &g_array_index(from->templates, pf_site_template, i);
-        g_ptr_array_add(row->templates, template_row(sums, template->template, &template->tally));
+        g_ptr_array_add(row->templates,
+                        template_row(from->part, template->template, &template->tally));
     }
     g_ptr_array_sort(row->templates, more_first);
     return row;

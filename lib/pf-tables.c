@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One pass over the cells of a model: every group's sums.
 #include "pf-tables.h"
+#include "pf-worker.h"
 
 #define MOST_RATES 8
 #define MOST_SITE_TEMPLATES 64u
@@ -100,6 +101,12 @@ static void note_stream(pf_site_sums *site, guint stream) {
     g_array_append_val(site->streams, stream);
 }
 
+// The same one of several processes (or twice in one) is one.
+uint32_t *pf_same_template(pf_sums *sums, const pf_template_sums *template) {
+    return pf_pair_map_at(&sums->template_of, (uint64_t)1 << 63 | template->is_format,
+                          template->hash);
+}
+
 static uint32_t find_template(pf_sums *sums, const pf_cell *cell, uint32_t link) {
     uint32_t process = pf_model_thread_at(sums->model, cell->thread)->process;
     uint32_t *index = pf_pair_map_at(&sums->template_of, process, link);
@@ -118,9 +125,7 @@ static uint32_t find_template(pf_sums *sums, const pf_cell *cell, uint32_t link)
         .is_format = from->kind == PF_TEMPLATE_FORMAT,
     };
     g_free(text);
-    // The same one of several processes (or twice in one) is one.
-    uint32_t *same =
-        pf_pair_map_at(&sums->template_of, (uint64_t)1 << 63 | template.is_format, template.hash);
+    uint32_t *same = pf_same_template(sums, &template);
     if (*same == PF_PAIR_NEW) {
         *same = sums->templates->len;
         g_array_append_val(sums->templates, template);
@@ -175,6 +180,7 @@ static void note_templates(pf_sums *sums, const pf_cell *cell, pf_site_sums *sit
         pf_tally *tally = &g_array_index(sums->templates, pf_template_sums, template).tally;
         tally->sampled += count;
         tally->calls += calls;
+        site->part = sums;
         add_template(site, template, count, calls);
     }
 }
@@ -253,16 +259,7 @@ static void end_run(pf_sums *sums, pf_run *run) {
         pf_group_merge(group_of_stream(sums, run->stream, call), &sums->pool, &run->group);
     }
     pf_group_empty(&run->group, &sums->pool);
-}
-
-static void add_to_estimates(pf_sums *sums, const pf_cell *cell, pf_group *thread,
-                             const struct pf_stratum *stratum) {
-    pf_estimator_add(&sums->sites[cell->site].group.estimator, stratum);
-    pf_estimator_add(&group_of_stream(sums, cell->stream, cell->call)->estimator, stratum);
-    pf_estimator_add(&thread->estimator, stratum);
-    pf_estimator_add(&sums->functions[cell->call].estimator, stratum);
-    pf_estimator_add(
-        pf_is_message(cell->call) ? &sums->messages.estimator : &sums->flushes.estimator, stratum);
+    pf_estimator_init(&run->group.estimator, sums->rate);
 }
 
 static void add_cell(pf_sums *sums, pf_run *run, const pf_cell *cell) {
@@ -287,7 +284,8 @@ static void add_cell(pf_sums *sums, pf_run *run, const pf_cell *cell) {
     pf_group_add(&run->group, &sums->pool, &n, cell->call);
     pf_group_add(thread, &sums->pool, &n, cell->call);
     if (!pf_calls[cell->call].never_timed) {
-        add_to_estimates(sums, cell, thread, &n.stratum);
+        pf_estimator_add(&run->group.estimator, &n.stratum);
+        pf_estimator_add(&thread->estimator, &n.stratum);
     }
     note_flushes(&sums->streams[cell->stream], cell, &n);
     note_stream(site, cell->stream);
@@ -353,32 +351,46 @@ static void cover(pf_sums *sums) {
 
 // --- the whole
 
-static void begin(pf_sums *sums, const pf_model *model) {
-    *sums = (pf_sums){.model = model, .rate = main_rate(model)};
+// One that shares its sites with others: each adds up cells of other sites.
+static void begin_part(pf_sums *sums, const pf_model *model, double rate, pf_site_sums *sites) {
+    *sums = (pf_sums){.model = model, .rate = rate, .sites = sites};
     pf_octave_pool_init(&sums->pool);
-    sums->sites = g_new0(pf_site_sums, model->sites->len);
     sums->streams = g_new0(pf_stream_sums, model->streams->len);
     sums->threads = g_new0(pf_thread_sums, model->threads->len);
-    sums->functions = g_new0(pf_group, PF_CALL_COUNT);
     sums->templates = g_array_new(FALSE, TRUE, sizeof(pf_template_sums));
     sums->strings = g_string_chunk_new(1024);
     pf_pair_map_init(&sums->template_of, 256);
-    for (guint i = 0; i < model->sites->len; i++) {
-        pf_estimator_init(&sums->sites[i].group.estimator, sums->rate);
-    }
     for (guint i = 0; i < model->streams->len; i++) {
-        pf_estimator_init(&sums->streams[i].messages.estimator, sums->rate);
-        pf_estimator_init(&sums->streams[i].flushes.estimator, sums->rate);
+        pf_estimator_init(&sums->streams[i].messages.estimator, rate);
+        pf_estimator_init(&sums->streams[i].flushes.estimator, rate);
     }
     for (guint i = 0; i < model->threads->len; i++) {
-        pf_estimator_init(&sums->threads[i].messages.estimator, sums->rate);
-        pf_estimator_init(&sums->threads[i].flushes.estimator, sums->rate);
+        pf_estimator_init(&sums->threads[i].messages.estimator, rate);
+        pf_estimator_init(&sums->threads[i].flushes.estimator, rate);
+    }
+}
+
+static void begin(pf_sums *sums, const pf_model *model) {
+    double rate = main_rate(model);
+    begin_part(sums, model, rate, g_new0(pf_site_sums, model->sites->len));
+    sums->functions = g_new0(pf_group, PF_CALL_COUNT);
+    for (guint i = 0; i < model->sites->len; i++) {
+        pf_estimator_init(&sums->sites[i].group.estimator, rate);
     }
     for (guint i = 0; i < PF_CALL_COUNT; i++) {
-        pf_estimator_init(&sums->functions[i].estimator, sums->rate);
+        pf_estimator_init(&sums->functions[i].estimator, rate);
     }
-    pf_estimator_init(&sums->messages.estimator, sums->rate);
-    pf_estimator_init(&sums->flushes.estimator, sums->rate);
+    pf_estimator_init(&sums->messages.estimator, rate);
+    pf_estimator_init(&sums->flushes.estimator, rate);
+}
+
+static void end_part(pf_sums *sums) {
+    g_free(sums->streams);
+    g_free(sums->threads);
+    g_array_unref(sums->templates);
+    g_string_chunk_free(sums->strings);
+    pf_pair_map_clear(&sums->template_of);
+    pf_octave_pool_clear(&sums->pool);
 }
 
 static void end(pf_sums *sums) {
@@ -387,13 +399,8 @@ static void end(pf_sums *sums) {
         g_clear_pointer(&sums->sites[i].templates, g_array_unref);
     }
     g_free(sums->sites);
-    g_free(sums->streams);
-    g_free(sums->threads);
     g_free(sums->functions);
-    g_array_unref(sums->templates);
-    g_string_chunk_free(sums->strings);
-    pf_pair_map_clear(&sums->template_of);
-    pf_octave_pool_clear(&sums->pool);
+    end_part(sums);
 }
 
 // Details lie far apart; all of one is read, in no order that the processor could guess.
@@ -447,17 +454,29 @@ static uint32_t *order_of_cells(const pf_model *model) {
     return order;
 }
 
-static void add_cells(pf_sums *sums) {
+// Some of the cells in that order: all of some sites, by one thread.
+typedef struct {
+    pf_sums *sums;
+    const uint32_t *order;
+    guint first;
+    guint end;
+    pf_sums own;
+    pf_worker worker;
+} pf_part;
+
+static void add_cells(gpointer data) {
+    const pf_part *part = data;
+    pf_sums *sums = part->sums;
     const pf_cell *cells = (const pf_cell *)(const void *)sums->model->cells->data;
-    guint count = sums->model->cells->len;
-    uint32_t *order = order_of_cells(sums->model);
+    const uint32_t *order = part->order;
     pf_run run = {.site = 0};
-    for (guint i = 0; i < count; i++) {
+    pf_estimator_init(&run.group.estimator, sums->rate);
+    for (guint i = part->first; i < part->end; i++) {
         const pf_cell *cell = &cells[order[i]];
-        if (i + 3 < count) {
+        if (i + 3 < part->end) {
             fetch(&cells[order[i + 3]]);
         }
-        if (i + 1 < count) {
+        if (i + 1 < part->end) {
             fetch_histogram(&cells[order[i + 1]]);
         }
         if (!goes_on(&run, cell)) {
@@ -468,15 +487,59 @@ static void add_cells(pf_sums *sums) {
         add_cell(sums, &run, cell);
     }
     end_run(sums, &run);
-    g_free(order);
+}
+
+// Fewer cells take less time than a thread that starts and what it has to add up afterwards.
+#define LEAST_CELLS 4096u
+#define MOST_PARTS 4u
+
+static guint next_site(const pf_model *model, const uint32_t *order, guint at) {
+    const pf_cell *cells = (const pf_cell *)(const void *)model->cells->data;
+    while (at > 0 && at < model->cells->len && cells[order[at]].site == cells[order[at - 1]].site) {
+        at++;
+    }
+    return at;
+}
+
+static guint share_out(pf_sums *sums, const uint32_t *order, pf_part *parts) {
+    const pf_model *model = sums->model;
+    guint count = pf_worker_count(model->cells->len, LEAST_CELLS, MOST_PARTS);
+    guint first = 0;
+    for (guint i = 0; i < count; i++) {
+        guint end = next_site(model, order, model->cells->len / count * (i + 1));
+        end = i + 1 < count ? MAX(end, first) : model->cells->len;
+        parts[i] = (pf_part){.sums = sums, .order = order, .first = first, .end = end};
+        first = end;
+    }
+    return count;
+}
+
+static void add_all_cells(pf_sums *sums, pf_part *parts, guint count) {
+    for (guint i = 1; i < count; i++) {
+        begin_part(&parts[i].own, sums->model, sums->rate, sums->sites);
+        parts[i].sums = &parts[i].own;
+        pf_worker_start(&parts[i].worker, add_cells, &parts[i]);
+    }
+    add_cells(&parts[0]);
+    for (guint i = 1; i < count; i++) {
+        pf_worker_join(&parts[i].worker);
+        pf_sums_join(sums, &parts[i].own);
+    }
 }
 
 void pf_tables_make(pf_tables *ret_tables, const pf_model *model) {
     pf_sums sums;
+    pf_part parts[MOST_PARTS];
+    uint32_t *order = order_of_cells(model);
     begin(&sums, model);
-    add_cells(&sums);
+    guint count = share_out(&sums, order, parts);
+    add_all_cells(&sums, parts, count);
     look_at_cells_again(&sums);
     cover(&sums);
     pf_tables_rows(ret_tables, &sums);
     end(&sums);
+    for (guint i = 1; i < count; i++) {
+        end_part(&parts[i].own);
+    }
+    g_free(order);
 }

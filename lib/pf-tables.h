@@ -42,8 +42,9 @@ typedef struct {
 
 typedef struct {
     pf_group group;
-    GArray *streams;   // guint; NULL: none
-    GArray *templates; // pf_site_template; NULL: none
+    GArray *streams;                // guint; NULL: none
+    GArray *templates;              // pf_site_template; NULL: none
+    const struct pf_all_sums *part; // whose templates those are
     uint32_t thread_count;
     uint32_t last_thread;     // + 1
     pf_inclusive_sums whole;  // of a profiled scope
@@ -70,7 +71,7 @@ typedef struct {
     pf_tally tally;
 } pf_template_sums;
 
-typedef struct {
+typedef struct pf_all_sums {
     const pf_model *model;
     double rate;
     pf_octave_pool pool;
@@ -86,6 +87,12 @@ typedef struct {
     pf_tally levels[PF_LEVEL_COUNT];
     PfCoverage coverage;
 } pf_sums;
+
+// The index in `templates` of one with that text; PF_PAIR_NEW: it has none yet.
+uint32_t *pf_same_template(pf_sums *sums, const pf_template_sums *template);
+
+// pf-tables-join.c: adds up what a part was told of other sites' cells; `part` must live on.
+void pf_sums_join(pf_sums *sums, const pf_sums *part);
 
 // pf-scopes.c
 void pf_scopes_add(pf_site_sums *site, const pf_cell *cell);

@@ -184,6 +184,16 @@ static void add_stratum_of_other_rates(struct pf_estimator *e, const struct pf_s
     }
 }
 
+// Adds up all groups that stand alone but the smallest, which is kept for the remainder.
+static void stand_alone(struct pf_estimator *e, const struct pf_pool *group) {
+    if (e->least.calls > 0 && e->least.calls <= group->calls) {
+        add_group(e, group);
+    } else {
+        add_group(e, &e->least);
+        e->least = *group;
+    }
+}
+
 void pf_estimator_add(struct pf_estimator *e, const struct pf_stratum *s) {
     if (is_mixed(e, s)) {
         add_stratum_of_other_rates(e, s);
@@ -205,11 +215,30 @@ void pf_estimator_add(struct pf_estimator *e, const struct pf_stratum *s) {
         e->unseen += alone.calls;
     } else if (alone.calls * e->rate < ALONE_EXPECTED) {
         merge(&e->small, &alone);
-    } else if (e->least.calls > 0 && e->least.calls <= alone.calls) {
-        add_group(e, &alone);
     } else {
-        add_group(e, &e->least);
-        e->least = alone;
+        stand_alone(e, &alone);
+    }
+}
+
+void pf_estimator_merge(struct pf_estimator *e, const struct pf_estimator *other) {
+    e->certain_ns += other->certain_ns;
+    e->measured_ns += other->measured_ns;
+    e->total_ns += other->total_ns;
+    e->variance += other->variance;
+    e->third += other->third;
+    e->longest = larger(e->longest, other->longest);
+    e->welch += other->welch;
+    e->calls += other->calls;
+    e->unseen += other->unseen;
+    e->sampled += other->sampled;
+    e->mixed |= other->mixed;
+    e->effective += other->effective;
+    e->left += other->left;
+    e->tail += other->tail;
+    merge(&e->mixed_small, &other->mixed_small);
+    merge(&e->small, &other->small);
+    if (other->least.calls > 0) {
+        stand_alone(e, &other->least);
     }
 }
 

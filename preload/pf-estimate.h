@@ -95,5 +95,7 @@ struct pf_estimate {
 // may still be added after a finish.
 void pf_estimator_init(struct pf_estimator *estimator, double rate);
 void pf_estimator_add(struct pf_estimator *estimator, const struct pf_stratum *stratum);
+// As if the strata of `other`, which was begun with the same rate, had been added.
+void pf_estimator_merge(struct pf_estimator *estimator, const struct pf_estimator *other);
 void pf_estimator_finish(const struct pf_estimator *estimator, struct pf_estimate *ret_estimate);
 #pragma GCC visibility pop

@@ -42,10 +42,10 @@ static void fill(segment_maker *maker, unsigned sites_of_thread) {
     g_rand_free(random);
 }
 
-// The kernel's part included; what other programs take of the processor is not.
+// Of all threads, the kernel's part included; what other programs take of the processors is not.
 static gint64 cpu_us(void) {
     struct timespec time;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
     return (gint64)time.tv_sec * 1000000 + time.tv_nsec / 1000;
 }
 

@@ -299,6 +299,61 @@ START_TEST(a_small_remainder_is_not_forgotten) {
 }
 END_TEST
 
+static struct pf_stratum some_stratum(unsigned i) {
+    uint64_t sampled = 1 + i * 7 % 120;
+    uint64_t mean = 100 + i * 13 % 900;
+    struct pf_stratum stratum = {.calls = sampled * 50 + i,
+                                 .certain_calls = i % 3,
+                                 .certain_ns = i % 3 * 50,
+                                 .sampled = sampled,
+                                 .sum_ns = sampled * mean,
+                                 .max_ns = mean * 4};
+    stratum.sumsq = (double)sampled * (double)mean * (double)mean * 1.5;
+    stratum.sumcube = stratum.sumsq * (double)mean * 2;
+    if (i % 5 == 0) { // timed at another rate than the others
+        stratum.weight = (double)sampled * 20;
+        stratum.weighted_ns = stratum.weight * (double)mean;
+        stratum.spread = stratum.weight * 19;
+        stratum.spread_ns = stratum.spread * (double)mean;
+        stratum.spread_ns2 = stratum.spread_ns * (double)mean * 1.5;
+    }
+    return stratum;
+}
+
+static void check_close(double one, double other) {
+    ck_assert_msg(fabs(one - other) <= 1e-9 * fabs(one), "%.17g is not %.17g", one, other);
+}
+
+// In whatever parts the strata are added up.
+START_TEST(parts_make_the_whole) {
+    unsigned count = (unsigned)_i;
+    struct pf_estimator whole;
+    struct pf_estimator joined;
+    struct pf_estimator part[4];
+    pf_estimator_init(&whole, 0.02);
+    pf_estimator_init(&joined, 0.02);
+    for (unsigned i = 0; i < 4; i++) {
+        pf_estimator_init(&part[i], 0.02);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        struct pf_stratum stratum = some_stratum(i);
+        pf_estimator_add(&whole, &stratum);
+        pf_estimator_add(&part[i % 3], &stratum); // one part stays empty
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        pf_estimator_merge(&joined, &part[i]);
+    }
+    struct pf_estimate expected;
+    struct pf_estimate got;
+    pf_estimator_finish(&whole, &expected);
+    pf_estimator_finish(&joined, &got);
+    ck_assert_int_eq(got.kind, expected.kind);
+    check_close(got.total_ns, expected.total_ns);
+    check_close(got.low_ns, expected.low_ns);
+    check_close(got.high_ns, expected.high_ns);
+}
+END_TEST
+
 int main(int argc, char **argv) {
     if (argc > 1) { // the table of docs/sampling.md
         print_table((unsigned)atoi(argv[1]));
@@ -313,6 +368,7 @@ int main(int argc, char **argv) {
     tcase_add_test(tests, one_slow_call_makes_a_wide_interval);
     tcase_add_test(tests, odd_input_gives_numbers);
     tcase_add_test(tests, a_small_remainder_is_not_forgotten);
+    tcase_add_loop_test(tests, parts_make_the_whole, 0, 60);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
