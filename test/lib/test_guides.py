@@ -36,11 +36,12 @@ class Guides(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.tmpfs)
         subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", cls.folder],
                        check=True, capture_output=True)
-        [config] = glob.glob(cls.folder + "/**/pf-profiling-1.pc", recursive=True)
-        with open(config, encoding="utf-8") as file:
-            text = re.sub(r"^prefix=", f"prefix={cls.folder}", file.read(), flags=re.M)
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(text)
+        configs = glob.glob(cls.folder + "/**/*.pc", recursive=True)
+        for config in configs:
+            with open(config, encoding="utf-8") as file:
+                text = re.sub(r"^prefix=", f"prefix={cls.folder}", file.read(), flags=re.M)
+            with open(config, "w", encoding="utf-8") as file:
+                file.write(text)
         [library] = glob.glob(cls.folder + "/**/libpfprof.so", recursive=True)
         [header] = glob.glob(cls.folder + "/**/pf-profile.h", recursive=True)
         cls.include = os.path.dirname(header)
@@ -49,7 +50,7 @@ class Guides(unittest.TestCase):
             name: value for name, value in os.environ.items()
             if not name.startswith("PROVIDE_PROFILING_")}
         cls.environment.update(
-            PKG_CONFIG_PATH=os.path.dirname(config), PFPROF_LIBRARY=library,
+            PKG_CONFIG_PATH=os.path.dirname(configs[0]), PFPROF_LIBRARY=library,
             PFPROF_TMPFS=cls.tmpfs, LD_LIBRARY_PATH=os.path.dirname(library),
             PATH=os.path.dirname(command) + ":" + os.environ["PATH"])
 

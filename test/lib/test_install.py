@@ -39,24 +39,26 @@ class Installed(unittest.TestCase):
         cls.addClassCleanup(shutil.rmtree, cls.folder)
         subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", cls.folder],
                        check=True, capture_output=True)
-        [config] = glob.glob(cls.folder + "/**/pf-profiling-1.pc", recursive=True)
-        with open(config, encoding="utf-8") as file:
-            text = file.read()
-        # DESTDIR is no part of what is installed; here it is where things are.
-        text = re.sub(r"^prefix=", f"prefix={cls.folder}", text, flags=re.M)
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(text)
+        configs = glob.glob(cls.folder + "/**/*.pc", recursive=True)
+        for config in configs:
+            with open(config, encoding="utf-8") as file:
+                text = file.read()
+            # DESTDIR is no part of what is installed; here it is where things are.
+            text = re.sub(r"^prefix=", f"prefix={cls.folder}", text, flags=re.M)
+            with open(config, "w", encoding="utf-8") as file:
+                file.write(text)
         [cls.library] = glob.glob(cls.folder + "/**/libpf-profiling-1.so", recursive=True)
         cls.environment = dict(
             os.environ,
-            PKG_CONFIG_PATH=os.path.dirname(config),
+            PKG_CONFIG_PATH=os.path.dirname(configs[0]),
             LD_LIBRARY_PATH=os.path.dirname(cls.library),
             PROVIDE_PROFILING_OUTPUT=os.path.join(cls.folder, "summary"),
             PROVIDE_PROFILING_FORMAT="json",
         )
 
-    def run_checked(self, command, **more):
-        run = subprocess.run(command, env=self.environment, capture_output=True, text=True, **more)
+    def run_checked(self, command, more_environment=None):
+        run = subprocess.run(command, env=self.environment | (more_environment or {}),
+                             capture_output=True, text=True)
         self.assertEqual(run.returncode, 0, f"{command}\n{run.stdout[-500:]}\n{run.stderr}")
         return run
 
@@ -117,28 +119,15 @@ class Installed(unittest.TestCase):
                              capture_output=True, text=True, check=True)
         self.assertIn("profiled scopes", run.stderr)
 
-    def test_a_project_of_cmake(self):
-        if shutil.which("cmake") is None:
-            self.skipTest("cmake is not installed")
-        project = os.path.join(self.folder, "stranger")
-        os.mkdir(project)
-        with open(os.path.join(project, "main.c"), "w", encoding="utf-8") as file:
-            file.write("#include <pf-profile.h>\n#include <pf-profiling.h>\n"
-                       "int main(void) { PF_PROFILE_FUNCTION();"
-                       " return pf_version_string()[0] == 0; }\n")
-        with open(os.path.join(project, "CMakeLists.txt"), "w", encoding="utf-8") as file:
-            file.write("cmake_minimum_required(VERSION 3.18)\nproject(stranger C)\n"
-                       "find_package(pf-profiling 0.1 REQUIRED)\n"
-                       "if(NOT EXISTS ${pf-profiling_PRELOAD})\n  message(FATAL_ERROR preload)\n"
-                       "endif()\nadd_executable(stranger main.c)\n"
-                       "target_link_libraries(stranger pf-profiling::pf-profiling"
-                       " pf-profiling::profile)\n")
-        [config] = glob.glob(self.folder + "/**/pf-profiling-config.cmake", recursive=True)
-        build = os.path.join(project, "build")
-        self.run_checked(["cmake", "-S", project, "-B", build,
-                          "-Dpf-profiling_DIR=" + os.path.dirname(config)])
-        self.run_checked(["cmake", "--build", build])
-        self.run_checked([os.path.join(build, "stranger")])
+    def test_a_project_of_a_stranger(self):
+        [header] = glob.glob(self.folder + "/**/include/pf-profile.h", recursive=True)
+        prefix = header.removesuffix("/include/pf-profile.h")
+        run = self.run_checked([os.path.join(SOURCE, "test/stranger/build-all")], more_environment={
+            "CMAKE_PREFIX_PATH": prefix, "PROVIDE_PROFILING_OUTPUT": "stderr",
+            "PROVIDE_PROFILING_FORMAT": "text"})
+        built = re.findall(r"^built by (\S+), ran, profiled", run.stdout, re.M)
+        expected = ["pkg-config"] + [tool for tool in ("cmake", "meson") if shutil.which(tool)]
+        self.assertEqual(sorted(built), sorted(expected))
 
 
 if __name__ == "__main__":
