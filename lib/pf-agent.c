@@ -85,10 +85,9 @@ PfAgent *pf_agent_new(PfProfilingConfig *config, const gchar *folder) {
 
 // --- health
 
-static gboolean make_page(gpointer user, const gchar *path, const gchar *accept,
-                          pf_page *ret_page) {
+static gboolean make_page(gpointer user, const pf_page_request *request, pf_page *ret_page) {
     PfAgent *self = user;
-    if (strcmp(path, "/healthz") != 0) {
+    if (strcmp(request->path, "/healthz") != 0) {
         return FALSE;
     }
     gint64 age = g_get_monotonic_time() - __atomic_load_n(&self->looked_at, __ATOMIC_RELAXED);

@@ -8,6 +8,14 @@
 #include "pf-scrape-server.h"
 #include <string.h>
 
+// The page of one export in one format: scrapes come more often than exports.
+typedef struct {
+    guint64 export;
+    pf_prometheus_format format;
+    GBytes *plain; // NULL: there is none
+    GBytes *packed;
+} kept_page;
+
 /**
  * PfPrometheusExporter:
  *
@@ -22,26 +30,47 @@ struct _PfPrometheusExporter {
     pf_scrape_server *server;
     GMutex lock;
     PfMetricSet *last;
+    guint64 exports; // how often `last` has changed
+    kept_page kept;  // of the server's thread
 };
 
 G_DEFINE_FINAL_TYPE(PfPrometheusExporter, pf_prometheus_exporter, PF_TYPE_EXPORTER)
 
-static gboolean make_page(gpointer user, const gchar *path, const gchar *accept,
-                          pf_page *ret_page) {
-    PfPrometheusExporter *self = user;
-    if (strcmp(path, "/metrics") != 0) {
-        g_string_assign(ret_page->body, "pfprof: the metrics are at /metrics\n");
-        ret_page->status = 200;
-        return strcmp(path, "/") == 0 || strcmp(path, "/healthz") == 0;
-    }
+static void drop_page(kept_page *self) {
+    g_clear_pointer(&self->plain, g_bytes_unref);
+    g_clear_pointer(&self->packed, g_bytes_unref);
+}
+
+static GBytes *keep_page(PfPrometheusExporter *self, pf_prometheus_format format, gboolean packed) {
+    kept_page *kept = &self->kept;
     g_mutex_lock(&self->lock);
-    g_autoptr(PfMetricSet) set = self->last != NULL ? pf_metric_set_ref(self->last) : NULL;
+    g_autoptr(PfMetricSet) set =
+        self->last != NULL ? pf_metric_set_ref(self->last) : pf_metric_set_new(0);
+    guint64 export = self->exports;
     g_mutex_unlock(&self->lock);
-    ret_page->status = 200;
-    pf_prometheus_format format = pf_prometheus_choose(accept);
-    g_autoptr(PfMetricSet) empty = pf_metric_set_new(0);
-    g_string_free(ret_page->body, TRUE);
-    ret_page->body = pf_prometheus_write(set != NULL ? set : empty, format);
+    if (kept->plain == NULL || kept->export != export || kept->format != format) {
+        drop_page(kept);
+        kept->plain = g_string_free_to_bytes(pf_prometheus_write(set, format));
+        kept->export = export;
+        kept->format = format;
+    }
+    if (packed && kept->packed == NULL) {
+        gsize size;
+        const gchar *text = g_bytes_get_data(kept->plain, &size);
+        kept->packed = pf_http_gzip(text, size);
+    }
+    return packed ? kept->packed : kept->plain; // NULL: it cannot be packed
+}
+
+static gboolean make_page(gpointer user, const pf_page_request *request, pf_page *ret_page) {
+    if (strcmp(request->path, "/metrics") != 0) {
+        g_string_assign(ret_page->body, "pfprof: the metrics are at /metrics\n");
+        return strcmp(request->path, "/") == 0 || strcmp(request->path, "/healthz") == 0;
+    }
+    pf_prometheus_format format = pf_prometheus_choose(request->accept);
+    GBytes *page = request->takes_gzip ? keep_page(user, format, TRUE) : NULL;
+    ret_page->is_gzip = page != NULL;
+    ret_page->ready = g_bytes_ref(page != NULL ? page : keep_page(user, format, FALSE));
     ret_page->content_type = pf_prometheus_content_type(format);
     return TRUE;
 }
@@ -72,6 +101,7 @@ static PfExportResult *export_set(PfExporter *exporter, PfMetricSet *set) {
     g_mutex_lock(&self->lock);
     g_clear_pointer(&self->last, pf_metric_set_unref);
     self->last = pf_metric_set_ref(set);
+    self->exports++;
     g_mutex_unlock(&self->lock);
     GString *text = self->textfile != NULL || self->push_url != NULL
                         ? pf_prometheus_write(set, PF_PROMETHEUS_TEXT)
@@ -104,6 +134,7 @@ static void finalize(GObject *object) {
     PfPrometheusExporter *self = PF_PROMETHEUS_EXPORTER(object);
     g_clear_pointer(&self->server, pf_scrape_server_free);
     g_clear_pointer(&self->last, pf_metric_set_unref);
+    drop_page(&self->kept);
     g_free(self->push_url);
     g_free(self->textfile);
     g_mutex_clear(&self->lock);

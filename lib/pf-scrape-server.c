@@ -3,7 +3,6 @@
 // costs a place for a while, and nothing else.
 #include "pf-scrape-server.h"
 #include "pf-errors.h"
-#include "pf-http.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -56,48 +55,46 @@ static gchar *header(const gchar *request, const gchar *name) {
     return NULL;
 }
 
-static void compress(const gchar *request, pf_page *page, GString *out) {
+static gboolean takes_gzip(const gchar *request) {
     g_autofree gchar *accepted = header(request, "Accept-Encoding");
-    g_autoptr(GBytes) packed = accepted != NULL && strstr(accepted, "gzip") != NULL
-                                   ? pf_http_gzip(page->body->str, page->body->len)
-                                   : NULL;
-    if (packed != NULL) {
-        g_string_append(out, "Content-Encoding: gzip\r\n");
-        g_string_truncate(page->body, 0);
-        g_string_append_len(page->body, g_bytes_get_data(packed, NULL),
-                            (gssize)g_bytes_get_size(packed));
+    return accepted != NULL && strstr(accepted, "gzip") != NULL;
+}
+
+// The status.
+static guint make_page(pf_scrape_server *self, const gchar *method, const gchar *target,
+                       const gchar *request, pf_page *page) {
+    if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
+        return 405;
     }
+    g_autofree gchar *accept = header(request, "Accept");
+    g_autofree gchar *path = g_strndup(target, strcspn(target, "?"));
+    pf_page_request wanted = {path, accept, takes_gzip(request)};
+    page->status = 200;
+    return self->maker(self->user, &wanted, page) ? page->status : 404;
 }
 
 static GString *answer(pf_scrape_server *self, const gchar *request) {
-    pf_page page = {404, "text/plain; charset=utf-8", g_string_new(NULL)};
+    pf_page page = {0, "text/plain; charset=utf-8", g_string_new(NULL), NULL, FALSE};
     g_auto(GStrv) words = g_strsplit_set(request, " \r", 4);
-    gboolean is_head = g_strcmp0(words[0], "HEAD") == 0;
-    if (g_strv_length(words) < 3 || !g_str_has_prefix(words[2], "HTTP/1.")) {
-        page.status = 400;
-    } else if (!is_head && strcmp(words[0], "GET") != 0) {
-        page.status = 405;
-    } else {
-        g_autofree gchar *accept = header(request, "Accept");
-        g_autofree gchar *path = g_strndup(words[1], strcspn(words[1], "?"));
-        if (!self->maker(self->user, path, accept, &page)) {
-            page.status = 404;
-            g_string_truncate(page.body, 0);
-        }
+    guint status = g_strv_length(words) < 3 || !g_str_has_prefix(words[2], "HTTP/1.")
+                       ? 400
+                       : make_page(self, words[0], words[1], request, &page);
+    if (status == 404 || (status >= 400 && page.body->len == 0)) {
+        g_string_printf(page.body, "%u\n", status);
     }
-    if (page.status >= 400 && page.body->len == 0) {
-        g_string_printf(page.body, "%u\n", page.status);
-    }
-    GString *out = g_string_new(NULL);
-    g_string_printf(out, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n", page.status,
-                    page.status == 200 ? "OK" : "No", page.content_type);
-    compress(request, &page, out);
-    g_string_append_printf(out, "Content-Length: %" G_GSIZE_FORMAT "\r\nConnection: close\r\n\r\n",
-                           page.body->len);
-    if (!is_head) {
-        g_string_append_len(out, page.body->str, (gssize)page.body->len);
+    gsize size = page.body->len;
+    const gchar *body = page.ready != NULL ? g_bytes_get_data(page.ready, &size) : page.body->str;
+    GString *out = g_string_sized_new(size + 256);
+    g_string_printf(out,
+                    "HTTP/1.1 %u %s\r\nContent-Type: %s\r\n%sContent-Length: %" G_GSIZE_FORMAT
+                    "\r\nConnection: close\r\n\r\n",
+                    status, status == 200 ? "OK" : "No", page.content_type,
+                    page.is_gzip ? "Content-Encoding: gzip\r\n" : "", size);
+    if (strcmp(words[0], "HEAD") != 0) {
+        g_string_append_len(out, body, (gssize)size);
     }
     g_string_free(page.body, TRUE);
+    g_clear_pointer(&page.ready, g_bytes_unref);
     return out;
 }
 

@@ -7,11 +7,19 @@ typedef struct {
     guint status;
     const gchar *content_type;
     GString *body;
+    GBytes *ready;    // instead of `body`
+    gboolean is_gzip; // of what is ready
 } pf_page;
 
-// Called in the server's thread; `accept` is NULL where there was no such header.  FALSE: no such page.
-typedef gboolean (*pf_page_maker)(gpointer user, const gchar *path, const gchar *accept,
-                                  pf_page *ret_page);
+// `accept` is NULL where there was no such header.
+typedef struct {
+    const gchar *path;
+    const gchar *accept;
+    gboolean takes_gzip;
+} pf_page_request;
+
+// Called in the server's thread.  FALSE: no such page.
+typedef gboolean (*pf_page_maker)(gpointer user, const pf_page_request *request, pf_page *ret_page);
 
 typedef struct pf_scrape_server pf_scrape_server;
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# What one agent costs with many profiled processes: agent-scale.py [PROCESSES [SECONDS]].  Run by hand; prints
-# its share of a core, its most memory, how long scrapes take, and whether the sums are exact.
+# What one agent costs with many profiled processes: agent-scale.py [PROCESSES [SECONDS [PROGRAMS]]].  Run by hand;
+# prints its share of a core, its most memory, how long scrapes take, and whether the sums are exact.
 import os
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "export"))
-from exportkit import Lab, P, free_port, get, target  # noqa: E402
+from exportkit import Lab, P, free_port, get, pf, target  # noqa: E402
 
 
 class Scale(Lab):
@@ -22,10 +22,12 @@ class Scale(Lab):
                            FLUSH_INTERVAL_SECONDS=interval)
         count = seconds + 30
         extra = {P + "ENABLED": "true", P + "OUTPUT": "none", P + "EXPORTERS": "file",
-                 P + "COMMAND": "none", "LD_PRELOAD": os.environ["PF_LIB"]}
+                 P + "COMMAND": "none", "LD_PRELOAD": pf.LIB}
         environment = self.world.environment(extra)
-        crowd = [subprocess.Popen([target("ticks"), str(count), "1000"], env=environment,
-                                  stdout=subprocess.DEVNULL) for _ in range(processes)]
+        programs = int(os.environ.get("PF_PROGRAMS", "1"))
+        crowd = [subprocess.Popen([f"ticks{i % programs}", str(count), "1000"], env=environment,
+                                  executable=target("ticks"), stdout=subprocess.DEVNULL)
+                 for i in range(processes)]
         self.children += crowd
         time.sleep(interval + 5)
 
@@ -47,9 +49,9 @@ class Scale(Lab):
             one.wait()
         time.sleep(3)
         page = get(f"http://127.0.0.1:{port}/metrics").decode()
-        total = next(float(x.split()[-1]) for x in page.splitlines()
-                     if x.startswith("pfprof_messages_total") and 'function="write"' in x)
-        print(f"{processes} processes, an export every {interval} s: {share * 100:.2f} % of a core, "
+        total = sum(float(x.split()[-1]) for x in page.splitlines()
+                    if x.startswith("pfprof_messages_total") and 'function="write"' in x)
+        print(f"{processes} processes of {programs} programs, an export every {interval} s: {share * 100:.2f} % of a core, "
               f"{most / 1024:.1f} MiB at most, scrape {max(scrapes) * 1000:.1f} ms at most "
               f"({size} bytes), writes {total:.0f} of {processes * count}")
         self.assertEqual(total, processes * count)
@@ -60,6 +62,8 @@ if __name__ == "__main__":
         os.environ["PF_PROCESSES"] = sys.argv[1]
     if len(sys.argv) > 2:
         os.environ["PF_SECONDS"] = sys.argv[2]
+    if len(sys.argv) > 3:
+        os.environ["PF_PROGRAMS"] = sys.argv[3]
     import unittest
     case = Scale()
     result = unittest.TextTestRunner(verbosity=0).run(case)

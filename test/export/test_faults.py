@@ -290,19 +290,19 @@ class Faults(Lab):
         self.leave(PRINTS)
         self.agent("prometheus", PROMETHEUS_LISTEN=f"127.0.0.1:{port}")
 
-        def connect():
+        def fetch():
             try:
-                return socket.create_connection(("127.0.0.1", port))
+                return urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20).read()
             except OSError:
                 return None
 
-        others = [wait_until(connect) for _ in range(20)]
+        wait_until(fetch)  # before the first export the page is empty
+        others = [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]
         for one in others[:10]:
             one.sendall(b"GET /metrics HTT")
         others[15].sendall(b"GET /" + b"x" * 20000)
         others[16].sendall(b"\x00\xff garbage\r\n\r\n")
-        page = urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=20).read()
-        self.assertIn(b"# TYPE", page)
+        self.assertIn(b"# TYPE", fetch())
         for one in others:
             one.close()
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The Prometheus exporter, judged by promtool, the strict OpenMetrics parser, a real Prometheus, a real
 # Pushgateway and node_exporter.
+import gzip
 import json
 import os
 import subprocess
@@ -102,6 +103,24 @@ class Prometheus(Lab):
                 said = error.code
             self.assertEqual(said, status, path)
         self.assertEqual(get(url + "/metrics", {"Accept-Encoding": "gzip"})[:2], b"\x1f\x8b")
+
+    def test_pages_that_are_kept(self):
+        """A page is made once for each export: in the format and the packing of who asks, never an old one."""
+        self.leave(PRINTS)
+        url = self.scraped() + "/metrics"
+        openmetrics = {"Accept": "application/openmetrics-text"}
+        packed = {"Accept-Encoding": "gzip"}
+
+        def pages():
+            plain, text = get(url, openmetrics), get(url)
+            unpacked = gzip.decompress(get(url, {**openmetrics, **packed}))
+            self.assertTrue(plain.endswith(b"# EOF\n") and unpacked.endswith(b"# EOF\n"))
+            self.assertNotIn(b"# EOF", text + gzip.decompress(get(url, packed)))
+            return plain, text, unpacked
+
+        pages()
+        self.leave(["/bin/echo", "one more"])
+        wait_until(lambda: all(b'program="echo"' in page for page in pages()))
 
     def values(self, snapshot):
         return {f["name"]: f for f in snapshot["functions"]}
