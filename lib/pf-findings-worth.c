@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules on what is said at all: a site that costs more than logging should, the same line again and
-// again, calls that fail and go on, output from signal handlers, and bytes as money.
+// again, calls that fail and go on, and bytes as money.
 #include "pf-config-parts.h"
 #include "pf-findings-private.h"
 #include "pf-text-writer.h"
-#include <fcntl.h>
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -218,69 +217,6 @@ void pf_find_errors(pf_search *self) {
         g_strdup(advice_on(error->name)), pf_saving_of(&site->stats, share));
     found->place = g_steal_pointer(&place);
     found->saved_calls = (gdouble)site->stats.error_count;
-}
-
-// --- signal handlers
-
-#if defined __x86_64__
-// What a handler returns to: mov $15, %rax; syscall.
-static const guint8 restorer[] = {0x48, 0xc7, 0xc0, 0x0f, 0, 0, 0, 0x0f, 0x05};
-#elif defined __aarch64__
-static const guint8 restorer[] = {0x68, 0x11, 0x80, 0xd2, 0x01, 0, 0, 0xd4}; // mov x8, 139; svc 0
-#else
-static const guint8 restorer[] = {0x58, 0xb8, 0x77, 0, 0, 0, 0xcd, 0x80}; // pop; mov $119; int $80
-#endif
-
-// libc's text lies in its file where it lies in memory, less the bias.
-static gboolean is_restorer(const PfFrame *frame) {
-    guint8 bytes[sizeof restorer] = {0};
-    if (frame->module == NULL || strstr(frame->module->path, "libc") == NULL) {
-        return FALSE;
-    }
-    int fd = open(frame->module->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    gboolean same = fd >= 0 &&
-                    pread(fd, bytes, sizeof bytes, (off_t)(frame->address - frame->module->bias)) ==
-                        sizeof bytes &&
-                    memcmp(bytes, restorer, sizeof bytes) == 0;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return same;
-}
-
-static gboolean is_unsafe(PfSnapshot *self, const gchar *function) {
-    GPtrArray *functions = pf_snapshot_tables(self)->functions;
-    for (guint i = 0; i < functions->len; i++) {
-        const PfFunction *one = g_ptr_array_index(functions, i);
-        if (strcmp(one->name, function) == 0) {
-            return strcmp(one->family, "stdio") == 0 || strcmp(one->family, "format") == 0 ||
-                   strcmp(one->family, "wide") == 0 || strcmp(one->family, "syslog") == 0;
-        }
-    }
-    return FALSE;
-}
-
-void pf_find_handlers(pf_search *self) {
-    GPtrArray *stacks = pf_snapshot_get_stacks(self->snapshot);
-    for (guint i = 0; i < stacks->len; i++) {
-        const PfStack *stack = g_ptr_array_index(stacks, i);
-        for (guint f = 1; f < stack->depth; f++) {
-            if (!is_restorer(&stack->frames[f]) || !is_unsafe(self->snapshot, stack->function)) {
-                continue;
-            }
-            g_autoptr(PfPlace) place = pf_symbolizer_find_return(
-                self->symbolizer, stack->frames[0].module, stack->frames[0].address);
-            g_autofree gchar *where = pf_place_to_string(place);
-            PfFinding *found = pf_search_add(
-                self, "signal-handler",
-                g_strdup_printf("%s calls %s in a signal handler", where, stack->function),
-                g_strdup("a call stack leads through the return from a signal; the function is not "
-                         "async-signal-safe and may wait for ever for a lock that is held"),
-                g_strdup("use write(2) there, or set a flag and print later"), (pf_saving){0});
-            found->place = g_steal_pointer(&where);
-            return;
-        }
-    }
 }
 
 // --- money

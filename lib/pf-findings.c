@@ -232,6 +232,7 @@ GPtrArray *pf_snapshot_find(PfSnapshot *self, PfSymbolizer *symbolizer) {
     pf_find_errors(&search);
     pf_find_not_worth(&search);
     pf_find_handlers(&search);
+    pf_find_forks(&search);
     g_ptr_array_sort(search.found, more_first);
     pf_find_cost(&search); // no time: it comes last, and is asked for
     if (search.found->len > PF_MOST_FINDINGS) {

@@ -35,6 +35,8 @@ static PfProcess *read_facts(pf_reader *reader) {
     bool ended = facts->state == PF_PROCESS_STATE_ENDED;
     facts->how = ended ? pf_reader_text(header->how, sizeof header->how) : g_strdup("");
     facts->exit_status = ended ? header->exit_status : -1;
+    facts->is_fork = header->forked == PF_FORKED || header->forked == PF_FORKED_FROM_THREADS;
+    facts->is_fork_of_threads = header->forked == PF_FORKED_FROM_THREADS;
     facts->start_unix_ns = clamp_time(header->start_unix_ns);
     facts->reset_unix_ns = clamp_time(header->control.reset_unix_ns);
     facts->sample_rate = pf_sane_rate(header->control.rate, pf_sane_rate(header->rate, 0));

@@ -72,6 +72,8 @@ typedef enum {
  * @state: how it fares
  * @how: how it ended: exit, _exit, exec ...; "" while it runs or when it was killed
  * @exit_status: its exit status; -1: not known
+ * @is_fork: whether it is a fork that has not replaced its image by exec
+ * @is_fork_of_threads: whether it is a fork of a process that had several threads
  * @start_unix_ns: when collection started, ns since 1970
  * @uptime_ns: since then, on the monotonic clock, until the end or the snapshot; for a killed
  *   process until the last thing it recorded
@@ -94,6 +96,8 @@ typedef struct {
     PfProcessState state;
     gchar *how;
     gint exit_status;
+    gboolean is_fork;
+    gboolean is_fork_of_threads;
     gint64 start_unix_ns;
     guint64 uptime_ns;
     gint64 reset_unix_ns;

@@ -296,6 +296,25 @@ static struct pf_segment *map_file(uint64_t size) {
     return segment;
 }
 
+// The links of a process's task folder are its threads and two more.  Asked at a child's first output, so
+// that other forks cost nothing; a parent that is gone by then is taken for one of a single thread.
+static uint32_t forked_from(uint32_t parent) {
+    char path[40];
+    struct pf_out out = {.text = path, .size = sizeof path - 1};
+    pf_out(&out, "/proc/");
+    pf_out_uint(&out, parent);
+    pf_out(&out, "/task");
+    path[out.used] = 0;
+    struct stat status;
+    long fd = pf_sys_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    if (fd < 0) {
+        return PF_FORKED;
+    }
+    bool threads = pf_sys_fstat((int)fd, &status) == 0 && status.st_nlink > 3;
+    pf_sys_close((int)fd);
+    return threads ? PF_FORKED_FROM_THREADS : PF_FORKED;
+}
+
 static void describe(struct pf_segment *segment, uint64_t size) {
     for (unsigned i = 0; i < 8; i++) {
         segment->magic[i] = PF_SEGMENT_MAGIC[i];
@@ -322,6 +341,7 @@ static void describe(struct pf_segment *segment, uint64_t size) {
     }
     segment->exit_status = -1;
     segment->parent_pid = (uint32_t)pf_sys(SYS_getppid, 0, 0, 0, 0, 0, 0);
+    segment->forked = pf_process.child ? forked_from(segment->parent_pid) : PF_FORKED_NOT;
     struct pf_out out = {.text = segment->program, .size = sizeof segment->program - 1};
     pf_out(&out, program_invocation_short_name);
 }

@@ -70,6 +70,9 @@ enum pf_why {
 #define PF_LEVEL_NONE 8u
 #define PF_LEVEL_COUNT 9u
 
+// Is this image a fork of another process's, and had that one several threads?
+enum pf_forked { PF_FORKED_NOT, PF_FORKED, PF_FORKED_FROM_THREADS };
+
 enum pf_state { PF_STATE_ACTIVE = 1, PF_STATE_ENDED = 2 };
 
 // A slot's control word: not 0 sends its thread's next call the slow way.
@@ -144,6 +147,8 @@ struct pf_segment {
     uint64_t overhead_ns; // our own cost, measured at the end; 0: not yet
     char program[64];
     char command[256];
+    uint32_t forked; // enum pf_forked
+    uint32_t reserved;
     struct pf_control control;
     uint64_t lost[16]; // by enum pf_lost
     struct pf_spill spill[256];

@@ -28,9 +28,10 @@ HABITS = {
     "tiny": ("tiny-writes", 100000), "unbuffered": ("tiny-writes", 60000), "flush": ("flush-per-line", 60000),
     "sync": ("flush-per-line", 300), "lock": ("lock", 8000), "pipe": ("blocked", 400),
     "eagain": ("errors", 100000), "duplicates": ("duplicates", 100000), "debug": ("not-worth", 60000),
-    "handler": ("signal-handler", 0), "storm": ("storm", 80000),
+    "handler": ("signal-handler", 0), "storm": ("storm", 80000), "forked": ("fork-exec", 0),
 }
-HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "20000"], ["steadily", "40000"])
+HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "20000"], ["steadily", "40000"],
+           ["spawner"])
 
 
 def command(*argv, status=0, **options):
@@ -235,6 +236,8 @@ class Findings(Case):
         programs = [[pf.build("habits"), *rest] for rest in HEALTHY]
         if shutil.which("g++"):
             programs += [[self.cxx("endl"), "lines", "200000"]]
+        # A shell of one thread may print between fork and exec.
+        programs += [["bash", "-c", "for i in 1 2 3; do (printf 'hi\\n'; exec true); done"]]
         programs += [["seq", "1000000"], ["ls", "-lR", "/usr/lib"], ["find", "/usr/share"],
                      [SYSTEM_PYTHON, "-c", "for i in range(200000): print(i)"],
                      ["gawk", "BEGIN{for (i = 0; i < 500000; i++) print i}"],
