@@ -41,7 +41,8 @@ void pf_place_unref(PfPlace *self) {
  * @self: a place
  *
  * Writes a place in as few words as it is known in: `src/log.c:88 in log_line`, or
- * `log_line+0x1a in orderd`, or `orderd+0x11f3`, with `(module changed)` where that is so.
+ * `log_line+0x1a in orderd`, or `orderd+0x11f3`, with `(module changed)` where that is so;
+ * `(per function only)` for calls of which no site was kept.
  *
  * Returns: (transfer full): the text
  */
@@ -56,6 +57,9 @@ gchar *pf_place_to_string(const PfPlace *self) {
         return base != NULL ? g_strdup_printf("%s+0x%" G_GINT64_MODIFIER "x in %s", self->function,
                                               self->symbol_offset, base)
                             : g_strdup(self->function);
+    }
+    if (base == NULL && self->offset == 0) {
+        return g_strdup("(per function only)");
     }
     return g_strdup_printf("%s%s0x%" G_GINT64_MODIFIER "x%s", base != NULL ? base : "",
                            base != NULL ? "+" : "", self->offset,

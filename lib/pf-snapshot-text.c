@@ -43,8 +43,7 @@ static guint spare(const pf_text *text) { return text->width - LEAST_WIDTH; }
 // `src/log.c:88 in log_line`: with as much of the file's path as there is room for, one folder at most.
 static gchar *short_place(const PfPlace *place, guint columns) {
     if (place->file == NULL) {
-        return *place->module == 0 && place->offset == 0 ? g_strdup("(per function only)")
-                                                         : pf_place_to_string(place);
+        return pf_place_to_string(place);
     }
     const gchar *start = place->file + strlen(place->file);
     gchar *text = NULL;
