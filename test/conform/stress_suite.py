@@ -12,13 +12,15 @@ STRESSORS = """
     pthread futex mutex context longjmp stack stackmmap resched
     pty msg mq null full zero file-ioctl io-uring seccomp rlimit dynlib env rseq landlock
 """.split()
+# By itself it takes all the room that the disk has.
+BOUNDS = {"hdd": ["--hdd-bytes", "64m"]}
 
 
 def stressor(name):
     def run(world, _):
         status, _, err = world.run(
             [program("stress-ng"), f"--{name}", "1", "--verify", "--timeout", "1", "--no-rand-seed",
-             "--temp-path", world.work], timeout=60,
+             "--temp-path", world.work, *BOUNDS.get(name, ())], timeout=60,
         )
         # 3: not implemented here; 4: not enough resources.
         skipped = status in (3, 4) or b"skipping stressor" in err or b"skipped:" in err
