@@ -729,6 +729,21 @@ class Descriptors(pf.Case):
                 run = pf.execute([pf.build("fds"), "mixed", "file"], OUTPUT="stderr", FORMAT=form)
                 self.assertIn(b"message_count", run.stderr)
 
+    def test_the_summary_into_a_closed_pipe(self):
+        """A SIGPIPE of ours would end the target in place of its own status."""
+        for how in ("_exit", "exit"):
+            runs = []
+            for profiled in (False, True):
+                reading, writing = os.pipe()
+                os.close(reading)
+                try:
+                    runs.append(pf.execute([pf.build("procs"), "end", how], stderr=writing,
+                                           profiled=profiled, OUTPUT="stderr", FORMAT="text"))
+                finally:
+                    os.close(writing)
+            self.assertIn(runs[0].status, (11, 14))
+            self.assert_same(*runs)
+
     def test_the_summary_still_goes_to_its_file(self):
         for mode, count in (("reuse2", 2), ("dup2", 2), ("closefrom", 3), ("close2", 1)):
             with self.subTest(mode=mode):
