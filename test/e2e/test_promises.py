@@ -362,8 +362,8 @@ class Threads(pf.Case):
         self.exact("small")
 
     def test_key_destructors(self):
-        _, one = self.exact("keys", 100)
-        self.assertEqual(one["metrics"]["message_count"], 200)
+        _, one = self.exact("keys", 100, 2000)
+        self.assertEqual(one["metrics"]["message_count"], 100 * 2001)
 
     def test_main_leaves_by_pthread_exit(self):
         _, one = self.exact("pexit")
@@ -680,6 +680,7 @@ class Signals(pf.Case):
             self.assertEqual(len(summaries.get(pid, [])), 1, f"process {pid}")
             one = self.check(summaries[pid][0])
             self.assert_truth(one, accounts)
+            self.assertEqual(one["process"]["thread_count"], 1, "a handler took a slot of its own")
         self.assertGreater(acted, 30)
 
     def test_jump_out_of_any_instruction(self):
