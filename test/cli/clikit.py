@@ -2,6 +2,7 @@
 # Runs the pfprof of the build folder, in a world of its own for each test.
 import json
 import os
+import pty
 import struct
 import subprocess
 import sys
@@ -59,6 +60,27 @@ class World:
         process.status = process.returncode
         process.out, process.err = (out or b"").decode(), (err or b"").decode()
         return process
+
+    def on_terminal(self, *arguments, extra=None, types=None):
+        """(status, text) of a command on a terminal of its own.  `types`: (text to wait for, keys)."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.chdir(self.run.work)
+            os.execve(PFPROF, ["pfprof", *map(str, arguments)], self.environment(extra))
+        text, end = b"", time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                more = os.read(fd, 4096)
+            except OSError:
+                break  # the terminal's other end is closed
+            if not more:
+                break
+            text += more
+            if types is not None and types[0] in text:
+                os.write(fd, types[1])
+                types = None
+        os.close(fd)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text.decode()
 
     def json(self, *arguments, **options):
         done = self.cli(*arguments, "--json", **options)

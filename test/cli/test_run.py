@@ -3,7 +3,6 @@
 # pfprof run: the whole tree in one sum, exit statuses, signals, the environment.
 import json
 import os
-import pty
 import re
 import signal
 import struct
@@ -180,50 +179,18 @@ class Run(clikit.Case):
     def test_ctrl_c_reaches_it_once_and_the_sum_comes(self):
         script = "n=0; trap 'n=$((n+1)); echo caught $n' INT; echo ready; " \
                  "for i in 1 2 3 4 5 6; do sleep 0.1; done; echo end $n"
-        pid, fd = pty.fork()
-        if pid == 0:
-            os.chdir(self.world.run.work)
-            os.execve(clikit.PFPROF, ["pfprof", "run", "--", "bash", "-c", script],
-                      self.world.environment())
-        text, sent, end = b"", False, time.monotonic() + 60
-        while time.monotonic() < end:
-            try:
-                more = os.read(fd, 4096)
-            except OSError:
-                break
-            if not more:
-                break
-            text += more
-            if b"ready" in text and not sent:
-                os.write(fd, b"\x03")
-                sent = True
-        _, status = os.waitpid(pid, 0)
-        text = text.decode()
-        self.assertEqual(os.waitstatus_to_exitcode(status), 0, text)
+        status, text = self.world.on_terminal("run", "--", "bash", "-c", script,
+                                              types=(b"ready", b"\x03"))
+        self.assertEqual(status, 0, text)
         self.assertIn("end 1", text)
         self.assertNotIn("caught 2", text)
         self.assertIn("ProfileMetrics", text)
 
     def test_ctrl_c_ends_both(self):
-        pid, fd = pty.fork()
-        if pid == 0:
-            os.execve(clikit.PFPROF, ["pfprof", "run", "--", "sh", "-c", "echo ready; exec sleep 60"],
-                      self.world.environment())
-        text = b""
-        while b"ready" not in text:
-            text += os.read(fd, 4096)
-        os.write(fd, b"\x03")
-        try:
-            while True:
-                more = os.read(fd, 4096)
-                if not more:
-                    break
-                text += more
-        except OSError:
-            pass
-        _, status = os.waitpid(pid, 0)
-        self.assertEqual(os.waitstatus_to_exitcode(status), -signal.SIGINT, text.decode())
-        self.assertIn(b"ProfileMetrics", text)
+        status, text = self.world.on_terminal("run", "--", "sh", "-c", "echo ready; exec sleep 60",
+                                              types=(b"ready", b"\x03"))
+        self.assertEqual(status, -signal.SIGINT, text)
+        self.assertIn("ProfileMetrics", text)
 
     def test_ld_preload_is_kept(self):
         if clikit.is_sanitized():

@@ -27,6 +27,7 @@ TABLE = os.path.join(ROOT, "preload", "pf-calls.def")
 VARIABLES = os.path.join(ROOT, "preload", "pf-env.def")
 SEGMENT_DUMP = os.path.join(ROOT, "scripts", "segment-dump")
 PREFIX = "PROVIDE_PROFILING_"
+ROOT_USER = os.geteuid() == 0
 
 METRICS = (
     "message_count", "total_duration_ns", "emoji_message_count", "dropped_count", "start_time",
@@ -96,6 +97,11 @@ def find_programs(*programs):
             raise unittest.SkipTest(f"{program} is not installed")
         found.append(os.path.realpath(path))
     return found[0] if len(found) == 1 else found
+
+
+def in_own_mounts(script):
+    """A command that runs a shell script in a mount namespace of its own."""
+    return ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", script]
 
 
 def need_library():
@@ -423,9 +429,18 @@ def functions(one, field="message_count", array="functions"):
 
 
 class Case(unittest.TestCase):
-    """Checks that hold for every summary."""
+    """Checks that hold for every summary; what a test may need of the machine."""
 
     maxDiff = None
+
+    def need_root(self):
+        if not ROOT_USER:
+            self.skipTest("needs root")
+
+    def need_mounts(self):
+        self.need_root()
+        if subprocess.run(in_own_mounts("mount -t tmpfs none /mnt"), capture_output=True).returncode:
+            self.skipTest("needs mount namespaces, which this machine does not allow")
 
     def check(self, one):
         """The laws of a JSON object; returns it."""

@@ -16,12 +16,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pfharness as pf
 
 NOBODY, SOMEBODY = 65534, 65533
-ROOT = os.geteuid() == 0
-
-
-def in_own_mounts(script):
-    """A command that runs a shell script in a mount namespace of its own."""
-    return ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", script]
 
 
 class Hazard(pf.Case):
@@ -44,15 +38,6 @@ class Hazard(pf.Case):
 
     def counted(self, run):
         return pf.functions(self.check(run.only()))
-
-    def need_root(self):
-        if not ROOT:
-            self.skipTest("needs root")
-
-    def need_mounts(self):
-        self.need_root()
-        if subprocess.run(in_own_mounts("mount -t tmpfs none /mnt"), capture_output=True).returncode:
-            self.skipTest("needs mount namespaces, which this machine does not allow")
 
 
 class StartAndEnd(Hazard):
@@ -187,7 +172,7 @@ class Privileges(Hazard):
                   f"--clear-groups env LD_PRELOAD=libmemusage.so PROVIDE_PROFILING_ENABLED=true "
                   f"PROVIDE_PROFILING_OUTPUT={out} LD_DEBUG= %s")
         for command, loaded in (("/usr/bin/printf hello", True), (f"{program} hello", False)):
-            done = subprocess.run(in_own_mounts(script % command), capture_output=True, text=True)
+            done = subprocess.run(pf.in_own_mounts(script % command), capture_output=True, text=True)
             if "nosuid" in done.stderr:
                 self.skipTest("set-user-id programs are not honoured here")
             self.assertEqual((done.returncode, done.stdout), (0, "hello"), done.stderr)
@@ -315,14 +300,14 @@ class Limits(Hazard):
         for mount in (f"mount -t tmpfs -o size=4k none {runtime}; mount -t tmpfs -o size=4k none /dev/shm",
                       f"mount -t tmpfs -o ro none {runtime}; mount -t tmpfs -o ro none /dev/shm"):
             run, process = pf.start(
-                in_own_mounts("true"), profiled=False)
+                pf.in_own_mounts("true"), profiled=False)
             pf.finish(run, process)
             # The account must stay reachable while /dev/shm is covered.
             truth = os.path.join("/tmp", f"pf-truth-{os.getpid()}")
             shutil.copy(run.truth_path, truth)
             try:
                 script = (f"{mount}; export LD_PRELOAD={pf.LIB} PF_TRUTH={truth}; {talk}")
-                done = pf.execute(in_own_mounts(script), extra={
+                done = pf.execute(pf.in_own_mounts(script), extra={
                     "XDG_RUNTIME_DIR": runtime, "PROVIDE_PROFILING_ENABLED": "true",
                     "PROVIDE_PROFILING_FORMAT": "json", "PROVIDE_PROFILING_SAMPLE_RATE": "1",
                 }, profiled=False, cwd="/")

@@ -13,7 +13,6 @@ import pfharness as pf
 
 SOMEBODY = 65533
 SITES = 16384
-ROOT = os.geteuid() == 0
 
 # gdb stops where the library asks for its file, and somebody was there first.
 PLANT = """
@@ -41,20 +40,7 @@ gdb.execute("quit")
 """
 
 
-def in_own_mounts(script):
-    return ["unshare", "--mount", "--propagation", "private", "/bin/sh", "-ec", script]
-
-
 class Hostile(pf.Case):
-    def need_root(self):
-        if not ROOT:
-            self.skipTest("needs root")
-
-    def need_mounts(self):
-        self.need_root()
-        if subprocess.run(in_own_mounts("mount -t tmpfs none /mnt"), capture_output=True).returncode:
-            self.skipTest("needs mount namespaces, which this machine does not allow")
-
     def grown(self, run, partial):
         one = self.check(run.only())
         self.assertEqual(pf.functions(one), {"write": SITES + 1})
@@ -178,7 +164,7 @@ class Growth(Hostile):
             env = {k: v for k, v in pf.environment(run, {}).items() if k.startswith("PROVIDE_")}
             script = (f"mount -t tmpfs -o size={kilobytes}k,mode=700 none {run.runtime}; "
                       f'echo | {how} {pf.build("grow")}')
-            pf.execute(in_own_mounts(script), profiled=False, run=run, extra=env)
+            pf.execute(pf.in_own_mounts(script), profiled=False, run=run, extra=env)
             self.assertEqual((run.status, run.stdout), (0, b"ready\n" + b"x" * SITES),
                              run.stderr[-300:])
             one = self.grown(run, True)

@@ -362,8 +362,8 @@ class Threads(pf.Case):
         self.exact("small")
 
     def test_key_destructors(self):
-        _, one = self.exact("keys", 100)
-        self.assertEqual(one["metrics"]["message_count"], 200)
+        _, one = self.exact("keys", 100, 2000)
+        self.assertEqual(one["metrics"]["message_count"], 100 * 2001)
 
     def test_main_leaves_by_pthread_exit(self):
         _, one = self.exact("pexit")
@@ -680,6 +680,7 @@ class Signals(pf.Case):
             self.assertEqual(len(summaries.get(pid, [])), 1, f"process {pid}")
             one = self.check(summaries[pid][0])
             self.assert_truth(one, accounts)
+            self.assertEqual(one["process"]["thread_count"], 1, "a handler took a slot of its own")
         self.assertGreater(acted, 30)
 
     def test_jump_out_of_any_instruction(self):
@@ -728,6 +729,21 @@ class Descriptors(pf.Case):
                 # With descriptor 2 left alone, the same settings do say something.
                 run = pf.execute([pf.build("fds"), "mixed", "file"], OUTPUT="stderr", FORMAT=form)
                 self.assertIn(b"message_count", run.stderr)
+
+    def test_the_summary_into_a_closed_pipe(self):
+        """A SIGPIPE of ours would end the target in place of its own status."""
+        for how in ("_exit", "exit"):
+            runs = []
+            for profiled in (False, True):
+                reading, writing = os.pipe()
+                os.close(reading)
+                try:
+                    runs.append(pf.execute([pf.build("procs"), "end", how], stderr=writing,
+                                           profiled=profiled, OUTPUT="stderr", FORMAT="text"))
+                finally:
+                    os.close(writing)
+            self.assertIn(runs[0].status, (11, 14))
+            self.assert_same(*runs)
 
     def test_the_summary_still_goes_to_its_file(self):
         for mode, count in (("reuse2", 2), ("dup2", 2), ("closefrom", 3), ("close2", 1)):

@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the tests of lib/ have in common: Check, and a main of one test case.
+// What the tests of lib/ have in common.
 #pragma once
-#include <check.h>
+#include "../check-main.h"
 #include <glib/gstdio.h>
 #include <pf-profiling.h>
 
-// A list of tests that ends with NULL, run in one process each (CK_FORK).
+// A list of tests that ends with NULL.
 static inline int pf_test_run(const char *name, const TTest *const *tests) {
-    Suite *suite = suite_create(name);
-    TCase *all = tcase_create(name);
+    g_autoptr(GArray) all = g_array_new(TRUE, TRUE, sizeof(struct check_test));
     for (; *tests != NULL; tests++) {
-        tcase_add_test(all, *tests);
+        g_array_append_vals(all, &(struct check_test){.test = *tests}, 1);
     }
-    suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return check_main(name, (const struct check_test *)all->data);
 }
 
 // What a call reported: its domain and code, and a message that is one line.

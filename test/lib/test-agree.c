@@ -190,16 +190,13 @@ END_TEST
 
 int main(void) {
     pf_test_folder_make();
-    Suite *suite = suite_create("agree");
-    TCase *tests = tcase_create("agree");
-    tcase_add_loop_test(tests, every_value_means_the_same_on_both_sides, 0, PF_SETTING_COUNT);
-    tcase_add_loop_test(tests, every_line_of_a_file_means_the_same_on_both_sides, 0, 60);
-    tcase_add_test(tests, the_file_is_looked_for_in_the_same_places);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
+    const struct check_test tests[] = {
+        {every_value_means_the_same_on_both_sides, PF_SETTING_COUNT},
+        {every_line_of_a_file_means_the_same_on_both_sides, 60},
+        {the_file_is_looked_for_in_the_same_places, 0},
+        {NULL, 0},
+    };
+    int failed = check_main("agree", tests);
     pf_test_folder_remove();
-    return failed != 0;
+    return failed;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Frame information that is cut off, mutated or random is never read beyond its ends: under
 // AddressSanitizer, in copies of exactly its size.
+#include "../check-main.h"
 #include "pf-expression.h"
-#include <check.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -245,18 +245,14 @@ END_TEST
 
 int main(void) {
     dl_iterate_phdr(add_module, NULL);
-    Suite *suite = suite_create("cfi");
-    TCase *tests = tcase_create("cfi");
-    tcase_add_test(tests, a_copy_says_the_same);
-    tcase_add_test(tests, every_function_is_found);
-    tcase_add_test(tests, cut_off);
-    tcase_add_test(tests, mutated);
-    tcase_add_test(tests, random_bytes);
-    tcase_add_test(tests, expressions);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct check_test tests[] = {
+        {a_copy_says_the_same, 0},
+        {every_function_is_found, 0},
+        {cut_off, 0},
+        {mutated, 0},
+        {random_bytes, 0},
+        {expressions, 0},
+        {NULL, 0},
+    };
+    return check_main("cfi", tests);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The emoji scanner against libunistring over all code points, and at the edges of memory.
+#include "../check-main.h"
 #include "pf-emoji-table.h"
 #include "pf-emoji.h"
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -126,18 +126,13 @@ START_TEST(random_bytes_agree_with_a_plain_reading) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("emoji");
-    TCase *tests = tcase_create("emoji");
-    tcase_set_timeout(tests, 60);
-    tcase_add_test(tests, every_code_point_agrees_with_libunistring);
-    tcase_add_test(tests, the_edges_of_a_text);
-    tcase_add_test(tests, a_nul_makes_it_binary);
-    tcase_add_test(tests, reads_no_byte_outside);
-    tcase_add_test(tests, random_bytes_agree_with_a_plain_reading);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct check_test tests[] = {
+        {every_code_point_agrees_with_libunistring, 0},
+        {the_edges_of_a_text, 0},
+        {a_nul_makes_it_binary, 0},
+        {reads_no_byte_outside, 0},
+        {random_bytes_agree_with_a_plain_reading, 0},
+        {NULL, 0},
+    };
+    return check_main("emoji", tests);
 }

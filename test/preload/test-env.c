@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Configuration: defaults, precedence, and one clear line for every bad value.
+#include "../check-main.h"
 #include "pf-env.h"
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,20 +173,16 @@ START_TEST(long_files) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("env");
-    TCase *tests = tcase_create("env");
-    tcase_add_test(tests, defaults);
-    tcase_add_test(tests, every_default_is_allowed);
-    tcase_add_test(tests, the_environment_wins_over_the_file);
-    tcase_add_test(tests, a_bad_value_is_said_in_one_line);
-    tcase_add_test(tests, a_process_that_is_not_profiled_hears_nothing);
-    tcase_add_test(tests, a_list_is_a_set);
-    tcase_add_test(tests, the_old_flat_form);
-    tcase_add_test(tests, long_files);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct check_test tests[] = {
+        {defaults, 0},
+        {every_default_is_allowed, 0},
+        {the_environment_wins_over_the_file, 0},
+        {a_bad_value_is_said_in_one_line, 0},
+        {a_process_that_is_not_profiled_hears_nothing, 0},
+        {a_list_is_a_set, 0},
+        {the_old_flat_form, 0},
+        {long_files, 0},
+        {NULL, 0},
+    };
+    return check_main("env", tests);
 }

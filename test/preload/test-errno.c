@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The names of errno values are those that libc has for them.
+#include "../check-main.h"
 #include "pf-summary.h"
-#include <check.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,14 +36,10 @@ START_TEST(numbers_without_a_name) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("errno");
-    TCase *tcase = tcase_create("names");
-    tcase_add_test(tcase, names_are_those_of_libc);
-    tcase_add_test(tcase, numbers_without_a_name);
-    suite_add_tcase(suite, tcase);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_ENV);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    const struct check_test tests[] = {
+        {names_are_those_of_libc, 0},
+        {numbers_without_a_name, 0},
+        {NULL, 0},
+    };
+    return check_main("errno", tests);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The interval of the total covers the truth as often as it says, on laws with known totals.
+#include "../check-main.h"
 #include "pf-estimate.h"
 #include "pf-hist.h"
 #include "pf-skip.h"
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -359,20 +359,15 @@ int main(int argc, char **argv) {
         print_table((unsigned)atoi(argv[1]));
         return 0;
     }
-    Suite *suite = suite_create("estimate");
-    TCase *tests = tcase_create("estimate");
-    tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, the_interval_covers_the_truth, 0, LAWS * SITUATIONS);
-    tcase_add_test(tests, every_call_timed_is_exact);
-    tcase_add_test(tests, nothing_timed_is_no_estimate);
-    tcase_add_test(tests, one_slow_call_makes_a_wide_interval);
-    tcase_add_test(tests, odd_input_gives_numbers);
-    tcase_add_test(tests, a_small_remainder_is_not_forgotten);
-    tcase_add_loop_test(tests, parts_make_the_whole, 0, 60);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct check_test tests[] = {
+        {the_interval_covers_the_truth, LAWS * SITUATIONS},
+        {every_call_timed_is_exact, 0},
+        {nothing_timed_is_no_estimate, 0},
+        {one_slow_call_makes_a_wide_interval, 0},
+        {odd_input_gives_numbers, 0},
+        {a_small_remainder_is_not_forgotten, 0},
+        {parts_make_the_whole, 60},
+        {NULL, 0},
+    };
+    return check_main("estimate", tests);
 }

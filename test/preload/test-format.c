@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The format walker: fields, emoji and what it must not read.
+#include "../check-main.h"
 #include "pf-format.h"
-#include <check.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -208,21 +208,17 @@ START_TEST(plain_formats_are_compiled) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("format");
-    TCase *tests = tcase_create("format");
-    tcase_add_test(tests, fields_are_counted);
-    tcase_add_test(tests, arguments_keep_in_step);
-    tcase_add_test(tests, emoji_are_seen_where_they_stand);
-    tcase_add_test(tests, stops_where_arguments_cannot_be_known);
-    tcase_add_test(tests, numbered_arguments);
-    tcase_add_test(tests, odd_modifiers);
-    tcase_add_test(tests, wide_formats);
-    tcase_add_test(tests, an_unterminated_string_is_read_to_its_precision);
-    tcase_add_test(tests, plain_formats_are_compiled);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct check_test tests[] = {
+        {fields_are_counted, 0},
+        {arguments_keep_in_step, 0},
+        {emoji_are_seen_where_they_stand, 0},
+        {stops_where_arguments_cannot_be_known, 0},
+        {numbered_arguments, 0},
+        {odd_modifiers, 0},
+        {wide_formats, 0},
+        {an_unterminated_string_is_read_to_its_precision, 0},
+        {plain_formats_are_compiled, 0},
+        {NULL, 0},
+    };
+    return check_main("format", tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Short lengths without strlen: every length and alignment, up to the last byte of mapped memory.
+#include "../check-main.h"
 #include "pf-length.h"
-#include <check.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -63,14 +63,10 @@ START_TEST(every_length_at_every_alignment) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("length");
-    TCase *tests = tcase_create("length");
-    tcase_add_test(tests, every_length_at_the_end_of_a_page);
-    tcase_add_test(tests, every_length_at_every_alignment);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct check_test tests[] = {
+        {every_length_at_the_end_of_a_page, 0},
+        {every_length_at_every_alignment, 0},
+        {NULL, 0},
+    };
+    return check_main("length", tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // pf_module_of says what the loader says, and pf_is_constant knows a literal from a buffer.
+#include "../check-main.h"
 #include "pf-module.h"
-#include <check.h>
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -147,17 +147,9 @@ START_TEST(constants) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("module");
-    TCase *tests = tcase_create("module");
-    tcase_add_test(tests, modules);
-    tcase_add_test(tests, a_plugin);
-    tcase_add_test(tests, no_module);
-    tcase_add_test(tests, before_the_start);
-    tcase_add_test(tests, constants);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct check_test tests[] = {
+        {modules, 0},          {a_plugin, 0},  {no_module, 0},
+        {before_the_start, 0}, {constants, 0}, {NULL, 0},
+    };
+    return check_main("module", tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The formatter: numbers, units, JSON strings, dates, and a full buffer.
+#include "../check-main.h"
 #include "pf-print.h"
-#include <check.h>
 #include <string.h>
 
 static char text[256];
@@ -106,19 +106,10 @@ START_TEST(reading_numbers) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("print");
-    TCase *tests = tcase_create("print");
-    tcase_add_test(tests, numbers);
-    tcase_add_test(tests, units);
-    tcase_add_test(tests, json_strings_are_valid);
-    tcase_add_test(tests, dates);
-    tcase_add_test(tests, columns);
-    tcase_add_test(tests, a_full_buffer_is_cut_and_says_so);
-    tcase_add_test(tests, reading_numbers);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct check_test tests[] = {
+        {numbers, 0},         {units, 0},   {json_strings_are_valid, 0},
+        {dates, 0},           {columns, 0}, {a_full_buffer_is_cut_and_says_so, 0},
+        {reading_numbers, 0}, {NULL, 0},
+    };
+    return check_main("print", tests);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Geometric skips have the law that they claim, and the histogram's buckets the widths.
+#include "../check-main.h"
 #include "pf-hist.h"
 #include "pf-skip.h"
-#include <check.h>
 #include <math.h>
 
 START_TEST(logarithm_is_accurate) {
@@ -69,16 +69,12 @@ START_TEST(every_value_falls_into_its_bucket) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("skip");
-    TCase *tests = tcase_create("skip");
-    tcase_add_test(tests, logarithm_is_accurate);
-    tcase_add_loop_test(tests, skips_are_geometric, 0, 4);
-    tcase_add_test(tests, the_ends_of_the_range);
-    tcase_add_test(tests, every_value_falls_into_its_bucket);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct check_test tests[] = {
+        {logarithm_is_accurate, 0},
+        {skips_are_geometric, 4},
+        {the_ends_of_the_range, 0},
+        {every_value_falls_into_its_bucket, 0},
+        {NULL, 0},
+    };
+    return check_main("skip", tests);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whatever the cache, the frame pointer and the moment: pf_unwind does not fault or wait, nor call
 // the kernel when it may not.
+#include "../check-main.h"
 #include "pf-process.h"
 #include "pf-rule.h"
 #include "pf-unwind.h"
 #include "unwind-shapes.h"
-#include <check.h>
 #include <dlfcn.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -366,23 +366,19 @@ START_TEST(handlers_within_dlopen) {
 END_TEST
 
 int main(void) {
-    Suite *suite = suite_create("unwind-safety");
-    TCase *tests = tcase_create("unwind-safety");
-    tcase_add_test(tests, wrong_rules);
-    tcase_add_test(tests, a_wrong_rule_is_corrected);
+    const struct check_test tests[] = {
+        {wrong_rules, 0},
+        {a_wrong_rule_is_corrected, 0},
 #ifdef __x86_64__
-    tcase_add_test(tests, wild_frame_pointers);
-    tcase_add_test(tests, no_system_call_when_shut);
-    tcase_add_test(tests, coroutine_stacks_that_go);
+        {wild_frame_pointers, 0},
+        {no_system_call_when_shut, 0},
+        {coroutine_stacks_that_go, 0},
 #endif
-    tcase_add_test(tests, handlers_within_walks);
-    tcase_add_test(tests, threads_at_once);
-    tcase_add_test(tests, a_state_that_is_handed_on);
-    tcase_add_test(tests, handlers_within_dlopen);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+        {handlers_within_walks, 0},
+        {threads_at_once, 0},
+        {a_state_that_is_handed_on, 0},
+        {handlers_within_dlopen, 0},
+        {NULL, 0},
+    };
+    return check_main("unwind-safety", tests);
 }

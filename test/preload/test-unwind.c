@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // pf_unwind sees the frames that libunwind and glibc see.
+#include "../check-main.h"
 #include "unwind-judge.h"
 #include "unwind-shapes.h"
 #include <dlfcn.h>
@@ -310,27 +311,23 @@ END_TEST
 #endif
 
 int main(void) {
-    Suite *suite = suite_create("unwind");
-    TCase *tests = tcase_create("unwind");
-    tcase_add_test(tests, all_shapes_of_frames);
-    tcase_add_test(tests, exceptions);
-    tcase_add_test(tests, depth_is_kept);
-    tcase_add_test(tests, nothing_before_the_start);
-    tcase_add_test(tests, a_signal_handler);
-    tcase_add_test(tests, a_signal_stack);
-    tcase_add_test(tests, small_signal_stacks);
-    tcase_add_test(tests, threads);
-    tcase_add_test(tests, the_smallest_thread_stack);
-    tcase_add_test(tests, coroutines);
-    tcase_add_test(tests, plugins);
+    const struct check_test tests[] = {
+        {all_shapes_of_frames, 0},
+        {exceptions, 0},
+        {depth_is_kept, 0},
+        {nothing_before_the_start, 0},
+        {a_signal_handler, 0},
+        {a_signal_stack, 0},
+        {small_signal_stacks, 0},
+        {threads, 0},
+        {the_smallest_thread_stack, 0},
+        {coroutines, 0},
+        {plugins, 0},
 #ifdef __x86_64__
-    tcase_add_test(tests, another_register);
-    tcase_add_test(tests, every_instruction);
+        {another_register, 0},
+        {every_instruction, 0},
 #endif
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+        {NULL, 0},
+    };
+    return check_main("unwind", tests);
 }

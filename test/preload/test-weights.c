@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Estimates stay unbiased, and intervals cover, whatever rates a sampler sets while a program runs.
+#include "../check-main.h"
 #include "pf-estimate.h"
 #include "pf-skip.h"
 #include "timed-call.h"
-#include <check.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -241,17 +241,12 @@ int main(int argc, char **argv) {
         print_table((unsigned)atoi(argv[1]));
         return 0;
     }
-    Suite *suite = suite_create("weights");
-    TCase *tests = tcase_create("weights");
-    tcase_set_timeout(tests, 120);
-    tcase_add_loop_test(tests, changed_rates_do_not_bias, 0, LAWS * CHANGES * SIZES);
-    tcase_add_test(tests, equal_weights_change_nothing);
-    tcase_add_test(tests, calls_without_a_chance_are_told);
-    tcase_add_test(tests, what_was_timed_whole_is_exact);
-    suite_add_tcase(suite, tests);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    const struct check_test tests[] = {
+        {changed_rates_do_not_bias, LAWS * CHANGES * SIZES},
+        {equal_weights_change_nothing, 0},
+        {calls_without_a_chance_are_told, 0},
+        {what_was_timed_whole_is_exact, 0},
+        {NULL, 0},
+    };
+    return check_main("weights", tests);
 }

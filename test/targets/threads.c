@@ -8,7 +8,7 @@
 //   threads exiting      main returns while four threads still write
 //   threads cancel       a thread is cancelled in a blocked write
 //   threads shared T N   T threads on one FILE
-//   threads keys         a key's destructor writes as the thread ends
+//   threads keys T N         the destructors of a key of T threads write N times each, 5 at a time
 // link: -pthread
 #include "truth.h"
 #include <limits.h>
@@ -93,7 +93,11 @@ static void *blocked(void *argument) {
 }
 
 static pthread_key_t key;
-static void farewell(void *value) { truth_write(value, null, "farewell\n", 9); }
+static void farewell(void *value) {
+    for (int i = 0; i < rounds; i++) {
+        truth_write(value, null, "farewell\n", 9);
+    }
+}
 
 static void *keyed(void *argument) {
     struct truth *w = truth_new("write");
