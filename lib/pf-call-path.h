@@ -30,6 +30,12 @@ void pf_paths_add(pf_paths *self, const PfStack *stack);
 // Finds the step that is charged, for every path: the more paths it sees, the better it knows wrappers.
 void pf_paths_settle(pf_paths *self);
 
+// What call sites and stacks are matched by: the same line in the same image, whatever process, and the
+// same output function.
+gchar *pf_site_key(const gchar *function, const PfModule *module, guint64 address);
+// The estimated time of the calls that came that way.
+gdouble pf_stack_time(const PfStack *stack);
+
 // The number that stands for a text, from 1 on.
 guint pf_paths_number(pf_paths *self, const gchar *text);
 // The number of a line.

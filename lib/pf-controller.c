@@ -290,8 +290,9 @@ gboolean pf_controller_set_site_rate(PfController *self, guint64 address, const 
     g_return_val_if_fail(PF_IS_CONTROLLER(self), FALSE);
     struct pf_override wanted = {.site = address, .call = call_of(function), .rate = rate};
     if (function != NULL && wanted.call == PF_CALL_COUNT) {
-        g_autofree gchar *what = g_strdup_printf("%s is not an intercepted function", function);
-        return fail(self, PF_SEGMENT_ERROR_FAILED, what, error);
+        g_set_error(error, PF_SEGMENT_ERROR, PF_SEGMENT_ERROR_FAILED,
+                    "%s is not an intercepted function", function);
+        return FALSE;
     }
     if (function == NULL && address == 0) {
         return fail(self, PF_SEGMENT_ERROR_FAILED, "neither a site nor a function was named",

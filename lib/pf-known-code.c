@@ -3,14 +3,10 @@
 #include "pf-known-code.h"
 #include <string.h>
 
-// Images, by the start of their file name.
 static const gchar *const images[] = {
-    "libc.so.",       "libc-",          "ld-linux",        "ld-musl",         "libpthread",
-    "libstdc++.so.",  "libc++.so.",     "libgcc_s.so.",    "libglib-2.0.so.", "libgobject-2.0.so.",
-    "libgio-2.0.so.", "libsystemd.so.", "libspdlog.so.",   "libfmt.so.",      "libglog.so.",
-    "liblog4cxx.so.", "liblog4cpp.so.", "liblog4cplus",    "libboost_log",    "libzlog.so.",
-    "libQt5Core.so.", "libQt6Core.so.", "libpfprof.so",    "liblog4c.so.",    "libunwind.so.",
-    "libcap-ng",      "libbsd.so.",     "libboost_thread", "libg3log",        "liblttng-ust",
+#define PF_LOGGER(name) name,
+#include "pf-loggers.def"
+#undef PF_LOGGER
 };
 
 // Functions compiled into the program from headers, by the start of their name.

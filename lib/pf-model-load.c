@@ -27,7 +27,7 @@ static PfProcess *read_facts(pf_reader *reader) {
     facts->parent_pid = header->parent_pid;
     facts->uid = header->uid;
     facts->program = pf_reader_text(header->program, sizeof header->program);
-    facts->command = pf_reader_text(header->command, sizeof header->command);
+    facts->command = g_strchomp(pf_reader_text(header->command, sizeof header->command));
     facts->state = header->state == PF_STATE_ENDED      ? PF_PROCESS_STATE_ENDED
                    : !reader->runs                      ? PF_PROCESS_STATE_KILLED
                    : header->control.flags & PF_CTL_OFF ? PF_PROCESS_STATE_DORMANT

@@ -233,7 +233,8 @@ static void put_site(pf_text *text, const PfRealSite *site) {
         g_autofree gchar *via = short_place(site->wrapper, 50);
         pf_text_add(text, "      via ");
         pf_text_left(text, 50, via);
-        pf_text_format(text, " %" G_GUINT64_FORMAT " stacks\n", site->stack_count);
+        pf_text_format(text, " %" G_GUINT64_FORMAT " %s\n", site->stack_count,
+                       site->stack_count == 1 ? "stack" : "stacks");
     }
 }
 

@@ -116,7 +116,8 @@ static gint run(cli_args *args) {
 const cli_command command_agent = {
     .name = "agent",
     .operands = "[--once [SEGMENT...]]",
-    .summary = "send what profiled processes count to Prometheus, OpenTelemetry, Datadog or a file",
+    .summary =
+        "sends what profiled processes count to Prometheus, OpenTelemetry, Datadog or a file",
     .details =
         "Watches the profiled processes of this user (root: of all users), and exports every "
         "FLUSH_INTERVAL_SECONDS and when a process has ended. The exporters are those that "

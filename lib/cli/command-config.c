@@ -59,19 +59,43 @@ static gint print_all(PfProfilingConfig *config, const cli_args *args) {
     return cli_print(out->str);
 }
 
-static gint print_one(PfProfilingConfig *config, const gchar *name) {
-    const gchar *variable = pf_profiling_config_get_variable(name);
-    if (variable == NULL) {
-        g_autofree gchar *safe = pf_human_text(name, 40);
+// A setting by its own name or by that of its variable.
+static const gchar *find_name(const gchar *word) {
+    const gchar *const *names = pf_profiling_config_list_names();
+    for (guint i = 0; names[i] != NULL; i++) {
+        if (g_ascii_strcasecmp(word, names[i]) == 0 ||
+            strcmp(word, pf_profiling_config_get_variable(names[i])) == 0) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
+static void put_fact(GString *out, const gchar *what, const gchar *text) {
+    g_string_append_printf(out, "  %-10s ", what);
+    cli_put_wrapped(out, *text != 0 ? text : "–", 13, 13);
+}
+
+static gint print_one(PfProfilingConfig *config, const gchar *word) {
+    const gchar *name = find_name(word);
+    if (name == NULL) {
+        g_autofree gchar *safe = pf_human_text(word, 40);
         return cli_fail("%s is not the name of a setting; `pfprof config` lists them", safe);
     }
+    const gchar *origin = pf_profiling_config_get_origin(config, name);
     g_autofree gchar *value = pf_human_text(pf_profiling_config_get_value(config, name), 0);
-    g_autofree gchar *text = g_strdup_printf(
-        "%s = %s\n  from       %s\n  default    %s\n  allowed    %s\n  variable   %s\n  %s\n", name,
-        value, source_word(pf_profiling_config_get_source(config, name)),
-        pf_profiling_config_get_default(name), pf_profiling_config_get_allowed(name), variable,
-        pf_profiling_config_get_meaning(name));
-    return cli_print(text);
+    g_autofree gchar *path = pf_human_text(origin != NULL ? origin : "", 0);
+    g_autofree gchar *from =
+        g_strjoin(*path != 0 ? " " : NULL,
+                  source_word(pf_profiling_config_get_source(config, name)), path, NULL);
+    g_autoptr(GString) out = g_string_new(NULL);
+    g_string_append_printf(out, "%s = %s\n", name, *value != 0 ? value : "–");
+    put_fact(out, "from", from);
+    put_fact(out, "default", pf_profiling_config_get_default(name));
+    put_fact(out, "allowed", pf_profiling_config_get_allowed(name));
+    put_fact(out, "variable", pf_profiling_config_get_variable(name));
+    put_fact(out, "meaning", pf_profiling_config_get_meaning(name));
+    return cli_print(out->str);
 }
 
 static gint migrate(const cli_args *args) {
@@ -79,10 +103,22 @@ static gint migrate(const cli_args *args) {
     if (args->operand_count < 2) {
         return cli_fail("which file?  `pfprof config migrate FILE`");
     }
-    if (!pf_profiling_config_migrate_file(args->operands[1], &error)) {
+    const gchar *path = args->operands[1];
+    g_autofree gchar *before = NULL;
+    g_autofree gchar *after = NULL;
+    g_file_get_contents(path, &before, NULL, NULL); // what goes wrong, migrate_file() says
+    g_autoptr(PfProfilingConfig) config = pf_profiling_config_new();
+    if (!pf_profiling_config_migrate_file(path, &error) ||
+        !pf_profiling_config_load_file(config, path, &error)) {
         return cli_fail_error(error);
     }
-    return 0;
+    say_warnings(config); // of values that are allowed in neither form
+    g_file_get_contents(path, &after, NULL, NULL);
+    g_autofree gchar *safe = pf_human_text(path, 0);
+    g_autofree gchar *text = g_strdup_printf(
+        "%s: %s\n", safe,
+        g_strcmp0(before, after) != 0 ? "rewritten in today's form" : "is in today's form already");
+    return cli_print(text);
 }
 
 static gint run(cli_args *args) {
@@ -104,13 +140,13 @@ const cli_command command_config = {
     .operands = "[NAME | migrate FILE]",
     .summary = "shows every setting with its source, or rewrites an old file",
     .details = "The environment (PROVIDE_PROFILING_*) wins over the file that "
-               "PROVIDE_PROFILING_CONFIG names, "
-               "or else $XDG_CONFIG_HOME/pfprof/config.ini, and that over the default. With NAME, "
-               "what the "
-               "setting means and allows.\n\n"
+               "PROVIDE_PROFILING_CONFIG names, or else $XDG_CONFIG_HOME/pfprof/config.ini, and "
+               "that over the default. With NAME (sample_rate or PROVIDE_PROFILING_SAMPLE_RATE), "
+               "what the setting means and allows.\n\n"
                "migrate rewrites a file of the old flat form (profiling_enabled, sample_rate) into "
-               "today's, "
-               "at once or not at all; a file that is in today's form does not change.",
+               "today's, at once or not at all; a file that is in today's form does not change.",
+    .examples = "pfprof config sample_rate\n"
+                "pfprof config migrate ~/.config/pfprof/config.ini",
     .options = options,
     .operand = CLI_OPERAND_WORDS,
     .words = "migrate",

@@ -107,61 +107,80 @@ static gint flush(PfTarget *target, const cli_args *args) {
 
 // --- orders
 
-static gboolean set_site(PfController *to, const gchar *order, gboolean *ret_known,
-                         GError **error) {
-    g_autofree gchar *copy = g_strdup(order + strlen("site="));
-    g_autofree gchar *function = NULL;
-    gchar *rate_at = strstr(copy, ":rate=");
-    guint64 address;
+enum kind { ON, OFF, RESET, RATE, SITE_RATE, SITES_DEFAULT, FLUSH };
+
+typedef struct {
+    enum kind kind;
     gdouble rate;
-    *ret_known = rate_at != NULL && parse_rate(rate_at + strlen(":rate="), &rate);
-    if (!*ret_known) {
-        return FALSE;
+    guint64 address;
+    gchar *function;
+} ctl_order;
+
+static void clear_order(gpointer data) { g_free(((ctl_order *)data)->function); }
+
+static gint parse_rate_order(const gchar *text, const gchar *rate, ctl_order *order) {
+    if (parse_rate(rate, &order->rate)) {
+        return 0;
     }
-    *rate_at = 0;
-    *ret_known = parse_site(copy, &address, &function);
-    return *ret_known && pf_controller_set_site_rate(to, address, function, rate, error);
+    g_autofree gchar *safe = pf_human_text(text, 40);
+    return cli_fail("\"%s\": a rate is a number from 0 to 1", safe);
 }
 
-// FALSE with *ret_known FALSE: there is no such order.
-static gboolean give(PfController *to, const gchar *order, gboolean *ret_known, GError **error) {
-    gdouble rate;
-    *ret_known = TRUE;
-    if (strcmp(order, "on") == 0 || strcmp(order, "off") == 0) {
-        return pf_controller_set_active(to, order[1] == 'n', error);
+static gint parse_site_order(const gchar *text, ctl_order *order) {
+    g_autofree gchar *id = g_strdup(text + strlen("site="));
+    gchar *rate_at = strstr(id, ":rate=");
+    if (rate_at == NULL) {
+        return refuse(text);
     }
-    if (strcmp(order, "reset") == 0) {
-        return pf_controller_reset(to, error);
+    *rate_at = 0;
+    order->kind = SITE_RATE;
+    return parse_site(id, &order->address, &order->function)
+               ? parse_rate_order(text, rate_at + strlen(":rate="), order)
+               : refuse(text);
+}
+
+static gint parse_order(const gchar *text, ctl_order *order) {
+    static const struct {
+        const gchar *word;
+        enum kind kind;
+    } words[] = {{"on", ON},
+                 {"off", OFF},
+                 {"reset", RESET},
+                 {"sites=default", SITES_DEFAULT},
+                 {"flush", FLUSH}};
+    for (guint i = 0; i < G_N_ELEMENTS(words); i++) {
+        if (strcmp(text, words[i].word) == 0) {
+            order->kind = words[i].kind;
+            return 0;
+        }
     }
-    if (strcmp(order, "sites=default") == 0) {
-        return pf_controller_clear_site_rates(to, error);
+    if (g_str_has_prefix(text, "rate=")) {
+        order->kind = RATE;
+        return parse_rate_order(text, text + strlen("rate="), order);
     }
-    if (g_str_has_prefix(order, "rate=") && parse_rate(order + strlen("rate="), &rate)) {
-        return pf_controller_set_rate(to, rate, error);
+    return g_str_has_prefix(text, "site=") ? parse_site_order(text, order) : refuse(text);
+}
+
+static gboolean give(PfController *to, const ctl_order *order, GError **error) {
+    switch (order->kind) {
+    case ON:
+    case OFF: return pf_controller_set_active(to, order->kind == ON, error);
+    case RESET: return pf_controller_reset(to, error);
+    case RATE: return pf_controller_set_rate(to, order->rate, error);
+    case SITE_RATE:
+        return pf_controller_set_site_rate(to, order->address, order->function, order->rate, error);
+    case SITES_DEFAULT: return pf_controller_clear_site_rates(to, error);
+    case FLUSH: break;
     }
-    if (g_str_has_prefix(order, "site=")) {
-        return set_site(to, order, ret_known, error);
-    }
-    *ret_known = FALSE;
     return FALSE;
 }
 
-static gint run(cli_args *args) {
-    guint pid = (guint)cli_parse_number(args->operands[0], G_MAXINT32);
+static gint give_all(PfTarget *target, GArray *orders, const cli_args *args) {
     g_autoptr(GError) error = NULL;
-    if (pid == 0) {
-        g_autofree gchar *safe = pf_human_text(args->operands[0], 40);
-        return cli_fail("\"%s\" is not the number of a process; `pfprof list` shows them", safe);
-    }
-    g_autoptr(PfTarget) target = cli_open_target(pid);
-    if (target == NULL) {
-        return 2;
-    }
     g_autoptr(PfController) controller = NULL; // flush needs none
-    for (guint i = 1; i < args->operand_count; i++) {
-        const gchar *order = args->operands[i];
-        gboolean known;
-        if (strcmp(order, "flush") == 0) {
+    for (guint i = 0; i < orders->len; i++) {
+        const ctl_order *order = &g_array_index(orders, ctl_order, i);
+        if (order->kind == FLUSH) {
             gint status = flush(target, args);
             if (status != 0) {
                 return status;
@@ -171,14 +190,31 @@ static gint run(cli_args *args) {
         if (controller == NULL) {
             controller = pf_controller_new_for_file(pf_target_get_path(target), &error);
         }
-        if (controller == NULL) {
+        if (controller == NULL || !give(controller, order, &error)) {
             return cli_fail_error(error);
-        }
-        if (!give(controller, order, &known, &error)) {
-            return known ? cli_fail_error(error) : refuse(order);
         }
     }
     return 0;
+}
+
+static gint run(cli_args *args) {
+    guint pid = (guint)cli_parse_number(args->operands[0], G_MAXINT32);
+    if (pid == 0) {
+        g_autofree gchar *safe = pf_human_text(args->operands[0], 40);
+        return cli_fail("\"%s\" is not the number of a process; `pfprof list` shows them", safe);
+    }
+    // All are looked at before the first is given: half of a line does no good.
+    g_autoptr(GArray) orders = g_array_new(FALSE, TRUE, sizeof(ctl_order));
+    g_array_set_clear_func(orders, clear_order);
+    for (guint i = 1; i < args->operand_count; i++) {
+        g_array_set_size(orders, i);
+        gint status = parse_order(args->operands[i], &g_array_index(orders, ctl_order, i - 1));
+        if (status != 0) {
+            return status;
+        }
+    }
+    g_autoptr(PfTarget) target = cli_open_target(pid);
+    return target == NULL ? 2 : give_all(target, orders, args);
 }
 
 const cli_command command_ctl = {
@@ -192,8 +228,8 @@ const cli_command command_ctl = {
         "0x401136/write); sites=default (takes those back); flush (the summary so far goes to the "
         "process's PROVIDE_PROFILING_OUTPUT file, or, when that is stderr or none, is printed).\n\n"
         "Orders are words in memory that the process shares: no signal, no ptrace. Each thread "
-        "takes "
-        "them over at its next output call. Several orders are given one after the other.",
+        "takes them over at its next output call. Several orders are given one after the other, or "
+        "none of them when one is not understood.",
     .examples = "pfprof ctl 4242 off  # stop counting\n"
                 "pfprof ctl 4242 reset rate=1  # from now on, every call timed\n"
                 "pfprof ctl 4242 site=fsync:rate=1  # time every fsync",

@@ -135,7 +135,8 @@ static void check_imports(doctor *self, const elf_file *elf) {
     }
     if (count > 0) {
         doctor_say(self, DOCTOR_FINE, "calls",
-                   g_strdup_printf("it imports %u functions that are counted: %s%s", count,
+                   g_strdup_printf("it imports %u %s counted: %s%s", count,
+                                   count == 1 ? "function that is" : "functions that are",
                                    some->str, count > 4 ? " ..." : ""),
                    NULL);
     } else {
@@ -202,7 +203,8 @@ gboolean doctor_check_program(doctor *self, const gchar *command) {
             cli_fail("%s cannot be read: %s", safe, g_strerror(errno));
             return FALSE;
         }
-        if (access(path, X_OK) != 0) {
+        gboolean may_run = access(path, X_OK) == 0;
+        if (!may_run) {
             doctor_say(self, DOCTOR_BAD, "file", g_strdup_printf("%s is not executable", path),
                        g_strdup("chmod +x"));
         }
@@ -216,6 +218,9 @@ gboolean doctor_check_program(doctor *self, const gchar *command) {
             return TRUE;
         }
         gchar *next = interpreter_of(path);
+        if (next == NULL && !may_run) { // no program at all
+            return TRUE;
+        }
         doctor_say(self, DOCTOR_FINE, "file",
                    next != NULL ? g_strdup_printf("%s is a script for %s", path, next)
                                 : g_strdup_printf("%s is neither a program nor a script with #!; a "

@@ -77,7 +77,7 @@ static void put_table(pf_top_model *model, const pf_top_batch *how, pf_top_tab t
     g_autoptr(GPtrArray) rows =
         pf_top_rows_new(pf_top_model_get_window(model), tab, pf_top_model_get_symbolizer(model));
     pf_top_rows_sort(rows, pf_top_column_default(tab), FALSE);
-    pf_top_layout layout = pf_top_layout_for(tab, how->width - 2, FALSE);
+    pf_top_layout layout = pf_top_layout_for(tab, how->width - 2, FALSE, NULL);
     put_line(text, &layout, NULL);
     for (guint i = 0; i < rows->len && i < MOST_ROWS; i++) {
         put_line(text, &layout, g_ptr_array_index(rows, i));

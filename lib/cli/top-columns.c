@@ -171,9 +171,10 @@ gchar *pf_top_column_text(const pf_top_column *self, const pf_top_row *row, guin
 }
 
 static pf_top_style change_style(gdouble change, gdouble much) {
-    return !isfinite(change) || change > much ? PF_TOP_STYLE_WARN
-           : change < -much                   ? PF_TOP_STYLE_GOOD
-                                              : PF_TOP_STYLE_DIM;
+    return isnan(change)                        ? PF_TOP_STYLE_DIM
+           : !isfinite(change) || change > much ? PF_TOP_STYLE_WARN
+           : change < -much                     ? PF_TOP_STYLE_GOOD
+                                                : PF_TOP_STYLE_DIM;
 }
 
 pf_top_style pf_top_column_style(const pf_top_column *self, const pf_top_row *row) {
@@ -217,10 +218,14 @@ static guint whole_width(const pf_top_layout *layout) {
     return width;
 }
 
-static void drop_least(pf_top_layout *layout) {
+static guint keep(const pf_top_column *column, const pf_top_column *sort) {
+    return column == sort ? MAX(column->keep, 99) : column->keep; // the name stays longer
+}
+
+static void drop_least(pf_top_layout *layout, const pf_top_column *sort) {
     guint least = 0;
     for (guint i = 1; i < layout->count; i++) {
-        if (layout->column[i]->keep < layout->column[least]->keep) {
+        if (keep(layout->column[i], sort) < keep(layout->column[least], sort)) {
             least = i;
         }
     }
@@ -231,7 +236,8 @@ static void drop_least(pf_top_layout *layout) {
     layout->count--;
 }
 
-pf_top_layout pf_top_layout_for(pf_top_tab tab, guint width, gboolean with_changes) {
+pf_top_layout pf_top_layout_for(pf_top_tab tab, guint width, gboolean with_changes,
+                                const pf_top_column *sort) {
     pf_top_layout layout = {0};
     for (guint i = 0; i < PF_TOP_MOST_COLUMNS && tables[tab][i] != NULL; i++) {
         const pf_top_column *column = tables[tab][i];
@@ -241,7 +247,7 @@ pf_top_layout pf_top_layout_for(pf_top_tab tab, guint width, gboolean with_chang
         }
     }
     while (layout.count > 1 && whole_width(&layout) > width) {
-        drop_least(&layout);
+        drop_least(&layout, sort);
     }
     // The name takes what is left, up to what names need.
     guint rest = width - MIN(whole_width(&layout) - layout.width[0], width);

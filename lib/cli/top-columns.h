@@ -20,14 +20,15 @@ typedef struct pf_top_column pf_top_column;
 
 #define PF_TOP_MOST_COLUMNS 14
 
-// The columns that fit in a width.
+// The columns that fit in a width; the one that rows are sorted by always does.
 typedef struct {
     guint count;
     const pf_top_column *column[PF_TOP_MOST_COLUMNS];
     guint width[PF_TOP_MOST_COLUMNS]; // with the space before it
 } pf_top_layout;
 
-pf_top_layout pf_top_layout_for(pf_top_tab tab, guint width, gboolean with_changes);
+pf_top_layout pf_top_layout_for(pf_top_tab tab, guint width, gboolean with_changes,
+                                const pf_top_column *sort);
 
 const gchar *pf_top_column_title(const pf_top_column *self);
 gboolean pf_top_column_is_right(const pf_top_column *self);

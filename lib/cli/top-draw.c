@@ -56,8 +56,9 @@ static const gchar *why_empty(pf_top_view *self) {
 }
 
 static void draw_table(pf_top_view *self, pf_top_screen *screen, gint row) {
-    pf_top_layout layout = pf_top_layout_for(self->tab, (guint)screen->columns,
-                                             pf_top_model_get_mark(self->model) != NULL);
+    pf_top_layout layout =
+        pf_top_layout_for(self->tab, (guint)screen->columns,
+                          pf_top_model_get_mark(self->model) != NULL, self->of[self->tab].sort);
     draw_titles(self, screen, row++, &layout);
     gint room = MAX(screen->rows - 1 - row, 1);
     guint at = self->of[self->tab].at;

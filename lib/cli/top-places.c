@@ -96,7 +96,7 @@ static void add_templates(GPtrArray *lines, const PfCallSite *site) {
         if (*text != 0) {
             pf_top_lines_add(lines, PF_TOP_STYLE_PLAIN, "  %7s  \"%s\"", count, text);
         } else {
-            pf_top_lines_add(lines, PF_TOP_STYLE_DIM, "  %7s  a text of its own kind", count);
+            pf_top_lines_add(lines, PF_TOP_STYLE_DIM, "  %7s  (the text was not kept)", count);
         }
     }
 }
@@ -124,8 +124,8 @@ static gint heavier_first(gconstpointer a, gconstpointer b) {
 static void add_stack(GPtrArray *lines, PfSymbolizer *symbolizer, const PfStack *stack,
                       gdouble whole) {
     pf_top_lines_add(lines, PF_TOP_STYLE_PLAIN,
-                     "  %.0f %% of the calls, %" G_GUINT64_FORMAT " stacks taken",
-                     100 * stack->weight / whole, stack->taken);
+                     "  %.0f %% of the calls, %" G_GUINT64_FORMAT " stack%s taken",
+                     100 * stack->weight / whole, stack->taken, stack->taken == 1 ? "" : "s");
     for (guint i = 0; i < stack->depth; i++) {
         const PfFrame *frame = &stack->frames[i];
         g_autoptr(PfPlace) place =

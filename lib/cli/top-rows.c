@@ -86,6 +86,9 @@ static void set_stats(pf_top_row *row, const PfStats *stats, gdouble seconds) {
     row->stats = stats;
     set_rates(row, (gdouble)stats->message_count, (gdouble)stats->bytes, seconds);
     set_cost(row, pf_stats_get_cost_ns(stats), &stats->estimate, seconds);
+    if (stats->message_count != 0 && stats->sampled_count == 0) {
+        row->cost_percent = -1; // not nothing, but not known
+    }
     row->p50_ns = quantile(stats, 0.5);
     row->p99_ns = quantile(stats, 0.99);
     row->max_ns = stats->sampled_count != 0 ? (gdouble)stats->max_ns : -1;
@@ -242,7 +245,10 @@ void pf_top_rows_compare(GPtrArray *rows, GPtrArray *before) {
         row->has_change = TRUE;
         row->calls_change_percent =
             old == NULL || old->calls_s <= 0 ? INFINITY : 100 * (row->calls_s / old->calls_s - 1);
-        row->cost_change = old == NULL ? INFINITY : row->cost_percent - old->cost_percent;
+        gboolean known = old == NULL || (row->cost_percent >= 0 && old->cost_percent >= 0);
+        row->cost_change = !known        ? NAN
+                           : old == NULL ? INFINITY
+                                         : row->cost_percent - old->cost_percent;
     }
 }
 

@@ -67,6 +67,9 @@ gchar *pf_top_text_percent(gdouble percent) {
 }
 
 gchar *pf_top_text_change(gdouble percent) {
+    if (isnan(percent)) {
+        return g_strdup("–");
+    }
     if (!isfinite(percent)) {
         return g_strdup("new");
     }

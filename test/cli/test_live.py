@@ -182,7 +182,11 @@ class Live(clikit.Case):
         for order in ("up", "rate=2", "rate=", "rate=0.1x", "site=:rate=1", "site=write", "rate=nan",
                       "site=0x:rate=1", "site=0x12/:rate=1", ""):
             self.assert_error(self.world.cli("ctl", echo.pid, order))
+        self.assert_error(self.world.cli("ctl", echo.pid, "rate=7"), says="0 to 1")
         self.assert_error(self.world.cli("ctl", echo.pid, "site=nothing:rate=1"), says="nothing")
+        self.assert_error(self.world.cli("ctl", echo.pid, "reset", "off", "up"), says="up")
+        echo.write(1)
+        self.assertEqual(self.writes(self.show(echo.pid)), 2, "all of a line or nothing")
         self.assert_error(self.world.cli("ctl", echo.pid), says="ORDER")
         self.assert_error(self.world.cli("ctl", "x", "on"))
         self.assert_error(self.world.cli("ctl", "0", "on"))

@@ -187,6 +187,21 @@ class KeysTest(Watched):
         terminal.wait("sorted by calls/s")
         self.quit(terminal)
 
+    def test_sorted_column_is_seen(self):
+        """Also one that there is no room for otherwise; where there is room for one, it is the name."""
+        self.chatter()
+        terminal = self.top("-d", "30", "--table", "sites")
+        self.assertNotIn("bytes/s", terminal.wait(r"^call site ")[5])
+        terminal.keys("<")
+        terminal.wait("▼bytes/s")
+        self.quit(terminal)
+        terminal = self.top("-d", "30", "--table", "sites", columns=40)
+        terminal.wait(r"^call site ")
+        terminal.keys(*[">"] * 5)
+        terminal.wait("sorted by why")
+        self.assertGreater(len(table(terminal.wait(r"^call site"))), 3)
+        self.quit(terminal)
+
     def test_filter(self):
         self.chatter()
         terminal = self.top("-d", "0.2")

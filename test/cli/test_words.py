@@ -164,12 +164,17 @@ class Config(clikit.Case):
     def test_migrate(self):
         path = self.file("# mine\nprofiling_enabled = true\nsample_rate = 0.5\n")
         done = self.world.cli("config", "migrate", path)
-        self.assertEqual((done.status, done.out, done.err), (0, "", ""))
+        self.assertEqual((done.status, done.err), (0, ""))
+        self.assertRegex(done.out, r"\A\S+: rewritten in today's form\n\Z")
         with open(path, encoding="utf-8") as file:
             text = file.read()
         self.assertIn("enabled=true", text)
         self.assertNotIn("profiling_enabled", text)
         self.assertIn("mine", text)
+        done = self.world.cli("config", "migrate", path)
+        self.assertRegex(done.out, r"\A\S+: is in today's form already\n\Z")
+        done = self.world.cli("config", "migrate", self.file("sample_rate = 9\n"))
+        self.assertRegex(done.err, r'\Apfprof: [^\n]*"9" is not a number from 0 to 1[^\n]*\n\Z')
 
 
 class Added(clikit.Case):
