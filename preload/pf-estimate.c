@@ -18,6 +18,10 @@
 #define FEWEST 140.0
 #define FEW_LEFT 0.1 // untimed calls per timed one
 
+// Few calls of great weight tell little about the variance: what all timed ones say is used, unless their own is so much
+// more that they are not alike: from 9 times (one such call) down to 1.7 times (140).
+#define MUCH_MORE 8.0
+
 // How far the skewness moves the two limits, in units of what theory has (1 and 1): the longest calls
 // are missing from most samples, so the sample's own skewness is too small.  Chosen by simulation,
 // see docs/sampling.md.
@@ -106,9 +110,28 @@ static void add_group(struct pf_estimator *e, const struct pf_pool *group) {
     e->longest = larger(e->longest, weight * (group->max - mean));
 }
 
+// Timed calls, of equal weight, that tell as much about the untimed ones: each stands for w - 1 of those, so that the
+// many that were timed at rate 1 tell nothing (Kish 1965).
+static double witnesses_of(const struct pf_pool *group) {
+    double stood_for = group->weight - group->sampled; // sum of w - 1
+    double square = group->spread - stood_for;         // sum of (w - 1)^2
+    return square > 0 && stood_for > 0 ? stood_for * stood_for / square : 0;
+}
+
+// The variance if the untimed calls are as the timed ones: of their own sum, of the weighted sum that stands for it,
+// and of the mean of all where the weights do not add up to their number.
+static double variance_if_alike(const struct pf_pool *group, double second) {
+    double untimed = group->calls - group->sampled;
+    double stood_for = group->weight - group->sampled;
+    double off = untimed - stood_for;
+    return second * (untimed + larger(group->spread - stood_for, 0) + off * off / group->sampled);
+}
+
 // Calls timed with known but different probabilities: the ratio estimate of Hajek (1971), M sum(w x) /
 // sum(w), with the variance of its residuals.  Where all weights are the same it is the one above.
-static void add_mixed(struct pf_estimator *e, const struct pf_pool *group) {
+// With `plain` the mean of all timed calls, whatever their weights, takes the place of X / W: a difference estimate
+// (Saerndal et al. 6.3), for groups with many calls timed at rate 1 and a few of great weight.
+static void add_mixed(struct pf_estimator *e, const struct pf_pool *group, bool plain) {
     double calls = group->calls;
     double n = group->sampled;
     if (calls <= 0) {
@@ -119,31 +142,36 @@ static void add_mixed(struct pf_estimator *e, const struct pf_pool *group) {
         e->unseen += calls;
         return;
     }
-    double mean = group->weighted_ns / group->weight;
-    double scale = calls / group->weight;
+    double mean = plain ? group->sum / n : group->weighted_ns / group->weight;
+    double scale = plain ? 1 : calls / group->weight;
     double gap = calls - group->weight;
     // Calls that none of the timed ones stands for: they had no chance, the rate was 0.
     if (gap > GAP_DEVIATIONS * root(group->spread) && gap > MOST_UNSEEN * calls) {
         e->unseen += gap;
         scale = 1;
     }
-    e->total_ns += scale * group->weighted_ns;
+    e->total_ns += group->weighted_ns + gap * mean;
     double square = group->spread + group->weight; // sum of w^2
-    double effective = group->weight * group->weight / square;
+    double witnesses = witnesses_of(group);
+    double trust = witnesses < FEWEST ? witnesses / FEWEST : 1;
     double residuals =
         group->spread_ns2 - 2 * mean * group->spread_ns + mean * mean * group->spread;
-    double variance = scale * scale * larger(residuals, 0) * n / (n - 1);
+    double own = scale * scale * larger(residuals, 0) * n / (n - 1);
     double second = second_moment(n, group->sum, group->sumsq);
-    double skew = second > 0 ? third_moment(group, second) / (second * root(second)) : 0;
+    double alike = variance_if_alike(group, second);
+    bool differs = own > (1 + MUCH_MORE / root(witnesses)) * alike;
+    double variance = differs ? own : trust * own + (1 - trust) * alike;
+    double effective = differs ? witnesses : trust * witnesses + (1 - trust) * n;
+    double skew = second > 0 ? trust * third_moment(group, second) / (second * root(second)) : 0;
     e->variance += variance;
     e->welch += variance * variance / larger(effective - 1, 1);
     e->third += variance * root(variance) * skew / root(effective);
-    e->left += variance * group->spread / square;
+    e->left += variance * larger(group->spread / square, 1 - n / calls);
     e->tail += variance * skew;
-    e->effective += effective;
+    e->effective += witnesses;
     if (second > 0) {
         double step = root(variance / (effective * second)) * (group->max - mean);
-        e->longest = larger(e->longest, step);
+        e->longest = larger(e->longest, trust * step);
     }
 }
 
@@ -177,10 +205,12 @@ static void add_stratum_of_other_rates(struct pf_estimator *e, const struct pf_s
     }
     e->calls += alone.calls;
     e->sampled += alone.sampled;
-    if (alone.weight * alone.weight < ALONE_EFFECTIVE * (alone.weight + alone.spread)) {
-        merge(&e->mixed_small, &alone);
+    if (alone.weight * alone.weight >= ALONE_EFFECTIVE * (alone.weight + alone.spread)) {
+        add_mixed(e, &alone, false);
+    } else if (alone.sampled - witnesses_of(&alone) >= ALONE_EFFECTIVE) {
+        add_mixed(e, &alone, true);
     } else {
-        add_mixed(e, &alone);
+        merge(&e->mixed_small, &alone);
     }
 }
 
@@ -251,7 +281,7 @@ static void close_groups(struct pf_estimator *e) {
         add_group(e, &e->small);
     }
     add_group(e, &e->least);
-    add_mixed(e, &e->mixed_small);
+    add_mixed(e, &e->mixed_small, false);
 }
 
 // The 97.5 % quantile of Student's t by its expansion in 1 / degrees (Fisher 1925); within 0.001 from

@@ -27,10 +27,11 @@ def laws(tool, runs):
     rows = []
     for one in tool_lines(tool, "laws", runs):
         total, site = one["total"], one["site"]
-        rows.append([one["law"], total["covered"], total["width"], total["refused"],
-                     site["covered"], site["width"], site["refused"]])
-    print(f"\nStatistical sampler, {runs} runs: 20,000 calls of 12 sites, rate 0.02, least 200; per cent\n")
-    print(table(("latencies", "total covered", "width", "refused", "site covered", "width",
+        rows.append([one["situation"], one["law"], f"{one['timed']:.1f}", total["covered"], total["width"],
+                     total["refused"], site["covered"], site["width"], site["refused"]])
+    print(f"\nIntervals, {runs} runs of 20,000 calls: statistical (12 sites, rate 0.02, least 200), and adaptive "
+          "with a budget\ngood for every call; per cent\n")
+    print(table(("sampler", "latencies", "timed", "total covered", "width", "refused", "site covered", "width",
                  "refused"), rows), flush=True)
 
 

@@ -35,8 +35,10 @@ static const struct law {
 
 // How rates change.  SWITCHED: every site's, every few calls, and latencies change with them, so that
 // whoever took the plain mean of the timed calls would be far off.  BY_SITE: each site has its own.
-enum change { SWITCHED, BY_SITE, STARTS_WITH_ALL, CHANGES };
-static const char *const change_names[CHANGES] = {"switched", "by site", "rate 1 at first"};
+// SOON_ALL: a sampler that finds that it can afford every call; some hundred came before.
+enum change { SWITCHED, BY_SITE, STARTS_WITH_ALL, SOON_ALL, CHANGES };
+static const char *const change_names[CHANGES] = {"switched", "by site", "rate 1 at first",
+                                                  "rate 1 soon"};
 
 static const double steps[] = {0.02, 0.3, 0.05, 1, 0.1, 0.01};
 #define STEPS (sizeof steps / sizeof *steps)
@@ -45,6 +47,7 @@ static double rate_of(enum change change, unsigned site, uint64_t i, uint64_t n)
     switch (change) {
     case SWITCHED: return steps[(i * 40 / n + site) % STEPS];
     case BY_SITE: return 0.02 * (1 + (double)(site * 7 % 8) * 4);
+    case SOON_ALL: return i < n * 3 / 200 ? 0.01 : 1;
     default: return i < n / 50 ? 1 : 0.05;
     }
 }
