@@ -53,7 +53,7 @@ static gchar *dogstatsd_url(void) {
 }
 
 static gchar *api_url(gboolean is_v1) {
-    const gchar *base = variable("DD_DD_URL");
+    const gchar *base = variable("DD_DD_URL") != NULL ? variable("DD_DD_URL") : variable("DD_URL");
     const gchar *site = variable("DD_SITE");
     g_autofree gchar *usual =
         g_strdup_printf("https://api.%s", site != NULL ? site : "datadoghq.com");

@@ -4,8 +4,8 @@
 #include "pf-series.h"
 
 // Ours has 16 buckets of equal width in an octave, theirs are of equal ratio, so that no scale fits but
-// 0.  Each bucket goes where its middle lies, whole: so counts only grow.  The middle is within 3.1 % of
-// every call in the bucket, a bucket of theirs is 1.1 % wide at scale 6: together 4.3 %.
+// 0.  Each bucket goes where its middle lies, whole: so counts only grow.  Whatever value
+// of theirs a receiver then takes is within 3.8 % of every call in ours (test-exponential tries them all).
 #define PF_EXPONENTIAL_SCALE 6
 
 typedef struct {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A profile in pprof's format (profile.proto), gzipped.
 #include "pf-format-private.h"
-#include "pf-protobuf.h"
+#include "pf-wire.h"
 #include <gio/gio.h>
 #include <math.h>
 
@@ -10,7 +10,7 @@ enum { SAMPLE_TYPE = 1, SAMPLE, MAPPING, LOCATION, FUNCTION, STRINGS, TIME = 9, 
 enum { COMMENT = 13, DEFAULT_TYPE = 14 };
 
 typedef struct {
-    GByteArray *out;
+    GString *out;
     const pf_flame *flame;
     GHashTable *strings; // text -> index
     GPtrArray *texts;
@@ -29,9 +29,12 @@ static guint64 string(writing *self, const gchar *text) {
     return self->texts->len - 1;
 }
 
-static void put(writing *self, guint field, GByteArray *message) {
-    pf_proto_message(self->out, field, message);
-    g_byte_array_unref(message);
+static void put_packed(writing *self, guint field, const guint64 *values, guint count) {
+    gsize packed = pf_wire_begin(self->out, field);
+    for (guint i = 0; i < count; i++) {
+        pf_wire_varint(self->out, values[i]);
+    }
+    pf_wire_end(self->out, packed);
 }
 
 static void put_types(writing *self) {
@@ -44,12 +47,12 @@ static void put_types(writing *self) {
         [PF_FLAME_LOCK] = {"lock", "nanoseconds"}, [PF_FLAME_BLOCKED] = {"blocked", "nanoseconds"},
     };
     for (guint i = 0; i < PF_FLAME_VALUES; i++) {
-        GByteArray *type = g_byte_array_new();
-        pf_proto_uint(type, 1, string(self, types[i].type));
-        pf_proto_uint(type, 2, string(self, types[i].unit));
-        put(self, SAMPLE_TYPE, type);
+        gsize type = pf_wire_begin(self->out, SAMPLE_TYPE);
+        pf_wire_uint(self->out, 1, string(self, types[i].type));
+        pf_wire_uint(self->out, 2, string(self, types[i].unit));
+        pf_wire_end(self->out, type);
     }
-    pf_proto_uint(self->out, DEFAULT_TYPE, string(self, "time"));
+    pf_wire_uint(self->out, DEFAULT_TYPE, string(self, "time"));
 }
 
 // Identified by what it is, since several processes have it at several addresses.
@@ -70,35 +73,35 @@ static guint64 mapping_of(writing *self, PfModule *module) {
 static void put_mappings(writing *self) {
     for (guint i = 0; i < self->mapped->len; i++) {
         const PfModule *module = g_ptr_array_index(self->mapped, i);
-        GByteArray *mapping = g_byte_array_new();
-        pf_proto_uint(mapping, 1, i + 1);
-        pf_proto_uint(mapping, 2, module->start - module->bias);
-        pf_proto_uint(mapping, 3, module->end - module->bias);
-        pf_proto_uint(mapping, 5, string(self, module->path));
-        pf_proto_uint(mapping, 6, string(self, module->build_id));
+        gsize mapping = pf_wire_begin(self->out, MAPPING);
+        pf_wire_uint(self->out, 1, i + 1);
+        pf_wire_uint(self->out, 2, module->start - module->bias);
+        pf_wire_uint(self->out, 3, module->end - module->bias);
+        pf_wire_uint(self->out, 5, string(self, module->path));
+        pf_wire_uint(self->out, 6, string(self, module->build_id));
         for (guint field = 7; field <= 10; field++) {
-            pf_proto_uint(mapping, field, 1); // we have looked its symbols up
+            pf_wire_uint(self->out, field, 1); // we have looked its symbols up
         }
-        put(self, MAPPING, mapping);
+        pf_wire_end(self->out, mapping);
     }
 }
 
 static void put_locations(writing *self) {
     for (guint i = 0; i < self->flame->places->len; i++) {
         const pf_flame_place *place = pf_flame_place_at(self->flame, i);
-        GByteArray *location = g_byte_array_new();
-        pf_proto_uint(location, 1, i + 1);
-        pf_proto_uint(location, 2, mapping_of(self, place->module));
+        gsize location = pf_wire_begin(self->out, LOCATION);
+        pf_wire_uint(self->out, 1, i + 1);
+        pf_wire_uint(self->out, 2, mapping_of(self, place->module));
         // One less than where the call returns to: within the call.
-        pf_proto_uint(location, 3, place->address != 0 ? place->address - 1 : 0);
+        pf_wire_uint(self->out, 3, place->address != 0 ? place->address - 1 : 0);
         for (guint l = 0; l < place->lines->len; l++) {
             guint index = g_array_index(place->lines, guint, l);
-            g_autoptr(GByteArray) line = g_byte_array_new();
-            pf_proto_uint(line, 1, index + 1);
-            pf_proto_uint(line, 2, pf_flame_line_at(self->flame, index)->line);
-            pf_proto_message(location, 4, line);
+            gsize line = pf_wire_begin(self->out, 4);
+            pf_wire_uint(self->out, 1, index + 1);
+            pf_wire_uint(self->out, 2, pf_flame_line_at(self->flame, index)->line);
+            pf_wire_end(self->out, line);
         }
-        put(self, LOCATION, location);
+        pf_wire_end(self->out, location);
     }
 }
 
@@ -106,12 +109,12 @@ static void put_locations(writing *self) {
 static void put_functions(writing *self) {
     for (guint i = 0; i < self->flame->lines->len; i++) {
         const pf_flame_line *line = pf_flame_line_at(self->flame, i);
-        GByteArray *function = g_byte_array_new();
-        pf_proto_uint(function, 1, i + 1);
-        pf_proto_uint(function, 2, string(self, line->name));
-        pf_proto_uint(function, 3, string(self, line->symbol));
-        pf_proto_uint(function, 4, string(self, line->file != NULL ? line->file : ""));
-        put(self, FUNCTION, function);
+        gsize function = pf_wire_begin(self->out, FUNCTION);
+        pf_wire_uint(self->out, 1, i + 1);
+        pf_wire_uint(self->out, 2, string(self, line->name));
+        pf_wire_uint(self->out, 3, string(self, line->symbol));
+        pf_wire_uint(self->out, 4, string(self, line->file != NULL ? line->file : ""));
+        pf_wire_end(self->out, function);
     }
 }
 
@@ -130,18 +133,18 @@ static void put_samples(writing *self) {
             values[v] = (guint64)MAX(round(exact), 0);
             left[v] = exact - (gdouble)values[v];
         }
-        GByteArray *sample = g_byte_array_new();
-        pf_proto_packed(sample, 1, locations, path->depth);
-        pf_proto_packed(sample, 2, values, PF_FLAME_VALUES);
-        put(self, SAMPLE, sample);
+        gsize sample = pf_wire_begin(self->out, SAMPLE);
+        put_packed(self, 1, locations, path->depth);
+        put_packed(self, 2, values, PF_FLAME_VALUES);
+        pf_wire_end(self->out, sample);
     }
 }
 
-static GBytes *compress(GByteArray *data, GError **error) {
+static GBytes *compress(const GString *data, GError **error) {
     g_autoptr(GZlibCompressor) zip = g_zlib_compressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP, 6);
     g_autoptr(GOutputStream) memory = g_memory_output_stream_new_resizable();
     g_autoptr(GOutputStream) stream = g_converter_output_stream_new(memory, G_CONVERTER(zip));
-    if (!g_output_stream_write_all(stream, data->data, data->len, NULL, NULL, error) ||
+    if (!g_output_stream_write_all(stream, data->str, data->len, NULL, NULL, error) ||
         !g_output_stream_close(stream, NULL, error)) {
         return NULL;
     }
@@ -149,7 +152,7 @@ static GBytes *compress(GByteArray *data, GError **error) {
 }
 
 GBytes *pf_format_write_pprof(PfSnapshot *snapshot, const pf_flame *flame, GError **error) {
-    g_autoptr(GByteArray) out = g_byte_array_new();
+    g_autoptr(GString) out = g_string_new(NULL);
     writing self = {
         .out = out,
         .flame = flame,
@@ -166,12 +169,12 @@ GBytes *pf_format_write_pprof(PfSnapshot *snapshot, const pf_flame *flame, GErro
     put_mappings(&self);
     put_functions(&self);
     if (process != NULL) {
-        pf_proto_uint(out, COMMENT, string(&self, process->command));
-        pf_proto_uint(out, TIME, (guint64)process->start_unix_ns);
+        pf_wire_uint(out, COMMENT, string(&self, process->command));
+        pf_wire_uint(out, TIME, (guint64)process->start_unix_ns);
     }
-    pf_proto_uint(out, DURATION, (guint64)(pf_snapshot_get_uptime_seconds(snapshot) * 1e9));
+    pf_wire_uint(out, DURATION, (guint64)(pf_snapshot_get_uptime_seconds(snapshot) * 1e9));
     for (guint i = 0; i < self.texts->len; i++) {
-        pf_proto_string(out, STRINGS, g_ptr_array_index(self.texts, i));
+        pf_wire_string(out, STRINGS, g_ptr_array_index(self.texts, i));
     }
     g_hash_table_unref(self.strings);
     g_ptr_array_unref(self.texts);

@@ -15,15 +15,27 @@ static const gchar *source_word(PfConfigSource source) {
     return source < G_N_ELEMENTS(words) ? words[source] : "unknown";
 }
 
+// The value; of an address without user and password, which do not belong there and are not for others.
+static gchar *shown(PfProfilingConfig *config, const gchar *name) {
+    const gchar *value = pf_profiling_config_get_value(config, name);
+    const gchar *scheme = strstr(value, "://");
+    const gchar *host = scheme != NULL ? scheme + 3 : value;
+    const gchar *at = g_strrstr_len(host, (gssize)strcspn(host, "/?#"), "@");
+    return scheme != NULL && at != NULL
+               ? g_strdup_printf("%.*s***%s", (gint)(host - value), value, at)
+               : g_strdup(value);
+}
+
 static gint print_json(PfProfilingConfig *config) {
     const gchar *const *names = pf_profiling_config_list_names();
     cli_json *json = cli_json_begin();
     cli_json_open(json, "settings", '[');
     for (guint i = 0; names[i] != NULL; i++) {
+        g_autofree gchar *value = shown(config, names[i]);
         cli_json_open(json, NULL, '{');
         cli_json_string(json, "name", names[i]);
         cli_json_string(json, "variable", pf_profiling_config_get_variable(names[i]));
-        cli_json_string(json, "value", pf_profiling_config_get_value(config, names[i]));
+        cli_json_string(json, "value", value);
         cli_json_string(json, "source",
                         source_word(pf_profiling_config_get_source(config, names[i])));
         cli_json_string(json, "file", pf_profiling_config_get_origin(config, names[i]));
@@ -43,7 +55,7 @@ static gint print_all(PfProfilingConfig *config, const cli_args *args) {
     for (guint i = 0; names[i] != NULL; i++) {
         PfConfigSource source = pf_profiling_config_get_source(config, names[i]);
         const gchar *origin = pf_profiling_config_get_origin(config, names[i]);
-        const gchar *value = pf_profiling_config_get_value(config, names[i]);
+        g_autofree gchar *value = shown(config, names[i]);
         g_autofree gchar *safe = pf_human_text(*value != 0 ? value : "–", 36);
         gint padding = 24 - (gint)pf_human_columns(safe);
         gboolean changed = source != PF_CONFIG_SOURCE_DEFAULT;
@@ -83,7 +95,8 @@ static gint print_one(PfProfilingConfig *config, const gchar *word) {
         return cli_fail("%s is not the name of a setting; `pfprof config` lists them", safe);
     }
     const gchar *origin = pf_profiling_config_get_origin(config, name);
-    g_autofree gchar *value = pf_human_text(pf_profiling_config_get_value(config, name), 0);
+    g_autofree gchar *raw = shown(config, name);
+    g_autofree gchar *value = pf_human_text(raw, 0);
     g_autofree gchar *path = pf_human_text(origin != NULL ? origin : "", 0);
     g_autofree gchar *from =
         g_strjoin(*path != 0 ? " " : NULL,

@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "export"))
 import unittest  # noqa: E402
 
-from exportkit import Lab, P, SYSTEM_PYTHON, clikit  # noqa: E402
+from exportkit import Lab, P, SYSTEM_PYTHON, clikit, pf  # noqa: E402
 from test_faults import Behaviour, black_hole  # noqa: E402
 
 LONG = [SYSTEM_PYTHON, "-c", "import os\nfd = os.open('/dev/null', 1)\n"
@@ -56,7 +56,7 @@ class Target(Lab):
 
     def measure(self, argv, times, rounds, cpus):
         base = {P + "ENABLED": "true", P + "SAMPLE_RATE": "0.01", P + "OUTPUT": "none",
-                "LD_PRELOAD": os.environ["PF_LIB"]}
+                "LD_PRELOAD": pf.LIB}
         stays = {**base, P + "EXPORTERS": "opentelemetry", P + "COMMAND": "none"}
         exported = {**base, P + "EXPORTERS": "opentelemetry", P + "COMMAND": clikit.PFPROF}
         found = {}

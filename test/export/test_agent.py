@@ -225,6 +225,22 @@ class Agent(Reporting):
         self.assertEqual(self.ended(), [])
         self.assertTrue(os.path.exists("/etc/passwd"))
 
+    def test_secrets_are_not_said(self):
+        extra = self.named({
+            "EXPORTERS": "prometheus,opentelemetry,datadog", "PROMETHEUS_LISTEN": "",
+            "PROMETHEUS_PUSHGATEWAY": f"http://me:{KEY}@127.0.0.1:1/x?y@z", "DD_API_KEY": KEY,
+            "DD_DD_URL": f"http://me:{KEY}@127.0.0.1:1", "EXIT_TIMEOUT_SECONDS": 1,
+            "OTEL_EXPORTER_OTLP_HEADERS": "api-key=" + KEY,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://me:{KEY}@127.0.0.1:1/?key={KEY}"})
+        for words in (["config"], ["config", "--json"], ["config", "prometheus_pushgateway"],
+                      ["doctor"], ["doctor", "--json"],
+                      ["agent", "--once", "--folder", self.world.folder]):
+            done = self.world.cli(*words, extra=extra)
+            self.assertNotIn(KEY, done.out + done.err, words)
+            if words[-1] == "prometheus_pushgateway":
+                self.assertIn("= http://***@127.0.0.1:1/x?y@z\n", done.out)
+        self.assertIn("not delivered", done.err)
+
     def test_secrets_stay_out_of_segments_and_targets(self):
         child = self.world.profiled(
             ["/bin/sh", "-c", "echo one"], EXPORTERS="datadog", COMMAND="none")

@@ -191,7 +191,7 @@ class Datadog(Lab):
         receiver = Receiver([(403, {})] * 4, body=b'{"errors":["Forbidden"]}')
         self.addCleanup(receiver.close)
         self.leave(PRINTS)
-        done = self.once("datadog", DD_API_KEY=KEY, DD_DD_URL=receiver.url())
+        done = self.once("datadog", DD_API_KEY=KEY, DD_URL=receiver.url())
         self.assertEqual(done.status, 1)
         self.assertIn("status 403", done.err)
         self.assertIn("not delivered", done.err)
@@ -199,6 +199,12 @@ class Datadog(Lab):
         self.assertEqual(len(receiver.requests), 1, "403 is not tried again")
         config = self.world.cli("config", extra={"DD_API_KEY": KEY})
         self.assertNotIn(KEY, config.out + config.err)
+
+    def test_the_site(self):
+        self.leave(PRINTS)
+        done = self.once("datadog", DD_API_KEY=KEY, DD_SITE="no-such-site.invalid", MAX_RETRIES=0)
+        self.assertEqual(done.status, 1)
+        self.assertIn("https://api.no-such-site.invalid/api/v2/series", done.err)
 
     def test_without_a_key(self):
         done = self.once("datadog", DATADOG_API="v2")

@@ -154,10 +154,14 @@ class Faults(Lab):
                        check=True, capture_output=True)
         return self.path("cert.pem"), self.path("key.pem")
 
-    def tls(self, name):
+    def tls(self, name, ask=False):
         receiver = Receiver()
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self.certificate(name))
+        cert, key = self.certificate(name)
+        context.load_cert_chain(cert, key)
+        if ask:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(cert)
         receiver.server.socket = context.wrap_socket(receiver.server.socket, server_side=True)
         self.addCleanup(receiver.close)
         return receiver
@@ -181,6 +185,27 @@ class Faults(Lab):
                          OTEL_EXPORTER_OTLP_CERTIFICATE=self.path("cert.pem"))
         self.assertEqual((done.status, done.err), (0, ""))
         self.assertEqual(len(receiver.requests), 1)
+
+    def test_a_client_certificate(self):
+        """A server that lets in only whom it knows."""
+        receiver = self.tls("localhost", ask=True)
+        said = self.judged(f"https://localhost:{receiver.port}",
+                           OTEL_EXPORTER_OTLP_CERTIFICATE=self.path("cert.pem"))
+        self.assertEqual(receiver.requests, [], said)
+        self.leave(PRINTS)
+        done = self.once(
+            "opentelemetry", OTEL_EXPORTER_OTLP_ENDPOINT=f"https://localhost:{receiver.port}",
+            OTEL_EXPORTER_OTLP_CERTIFICATE="/nonexistent",
+            OTEL_EXPORTER_OTLP_METRICS_CERTIFICATE=self.path("cert.pem"),
+            OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE=self.path("cert.pem"),
+            OTEL_EXPORTER_OTLP_CLIENT_KEY=self.path("key.pem"))
+        self.assertEqual((done.status, done.err), (0, ""))
+        self.assertEqual(len(receiver.requests), 1)
+
+    def test_the_timeout_of_otlp(self):
+        """In ms; without it it would be EXPORT_TIMEOUT_SECONDS = 30."""
+        self.judged(Behaviour(black_hole).url(), EXIT_TIMEOUT_SECONDS=60, MAX_RETRIES=0,
+                    OTEL_EXPORTER_OTLP_TIMEOUT=60000, OTEL_EXPORTER_OTLP_METRICS_TIMEOUT=500)
 
     def answered(self, answers, **settings):
         receiver = Receiver(answers, body=b"too much for me\nsecond line")

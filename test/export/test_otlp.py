@@ -110,6 +110,14 @@ class Otlp(Lab):
         self.assertEqual(requests[0][2]["Content-Encoding"], "gzip")
         self.check_numbers(self.decode(requests[0][3]), numbers)
 
+    def test_variables_for_metrics_win(self):
+        requests, numbers = self.sent(
+            OTEL_EXPORTER_OTLP_PROTOCOL="grpc", OTEL_EXPORTER_OTLP_METRICS_PROTOCOL="http/json",
+            OTEL_EXPORTER_OTLP_COMPRESSION="none", OTEL_EXPORTER_OTLP_METRICS_COMPRESSION="gzip")
+        self.assertEqual((requests[0][2]["Content-Type"], requests[0][2]["Content-Encoding"]),
+                         ("application/json", "gzip"))
+        self.check_numbers(self.decode(requests[0][3], "json"), numbers)
+
     def test_protoc_knows_every_field(self):
         need("protoc")
         need_npm()
