@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 # A new or deleted file changes its folder's date, and the lists of tests are made at setup.
 FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli test/export)
 
-.PHONY: all lib library command tests run check check-report report-ui conform \
+.PHONY: all lib library command tests run check check-report check-turn-off report-ui conform \
     check-sanitize bench bench-peers bench-lib bench-snapshot install \
     install-preload deb check-deb site docs format clean help bootstrap
 .DEFAULT_GOAL := lib
@@ -73,6 +73,10 @@ check-report:
 	@[ -d lib/report-ui/node_modules ] || (cd lib/report-ui && npm ci --no-audit --no-fund >/dev/null)
 	@$(MAKE) --no-print-directory tests
 	@PF_HEAVY=1 scripts/run-tests $(BUILD) cli-report
+
+# Is what a finding says of turning a line off true?  ARGS= is the number of rounds, 50 otherwise.
+check-turn-off: tests
+	@python3 test/report/turn_off.py $(ARGS)
 
 # The page of `pfprof report --html`, anew from lib/report-ui.
 report-ui:
@@ -156,6 +160,7 @@ help:
 	@echo '                              ARGS="--quick", "--only redis", "--list" (about 10 minutes)'
 	@echo 'make check-sanitize           the tests of lib/ with AddressSanitizer and UBSan'
 	@echo 'make check-report             exports and reports, judged by the programs that read them'
+	@echo 'make check-turn-off           four programs without their dearest line, against the finding (10 minutes)'
 	@echo 'make report-ui                make the page of pfprof report --html anew (needs npm)'
 	@echo 'make bench                    what the library costs; ARGS= goes to test/bench/run.py'
 	@echo 'make bench-peers              the same work under the other tools that are installed'

@@ -68,8 +68,8 @@ static gboolean find_storm(storm *self) {
     }
     self->peak = calls_at(self, top) / self->seconds;
     self->usual = median_outside(self);
-    // What goes on for half of the time is how the program is.
-    return 2 * (self->last - self->first + 1) <= count && self->peak >= LEAST_PER_SECOND &&
+    // What goes on for a third of the time is how the program is.
+    return 3 * (self->last - self->first + 1) <= count && self->peak >= LEAST_PER_SECOND &&
            self->calls >= PF_LEAST_CALLS && self->peak >= TIMES * self->usual;
 }
 

@@ -110,16 +110,27 @@ static gboolean find_duplicates(pf_search *self, const PfCallSite *site) {
 #define RERUN_NOISE 0.06
 #define AFTERMATH_NS 150.0
 
-// Of calls on a file, the time in which the thread was switched out is left out: other programs had the
-// processor, and they would have had it elsewhere.
-static pf_saving saving_of_rerun(const PfStats *stats, gboolean to_file) {
-    pf_saving saving = pf_saving_of(stats, 1);
-    const PfReasonShare *blocked = &stats->reasons[PF_REASON_BLOCKED];
-    if (to_file && blocked->share > 0) {
-        saving.ns *= 1 - blocked->share;
-        saving.low *= 1 - (blocked->high >= 0 ? MIN(blocked->high, 1) : blocked->share);
-        saving.high *= 1 - (blocked->low >= 0 ? blocked->low : blocked->share);
+// Of calls on a file, the calls in which the thread was switched out are left out: other programs had the
+// processor, and they would have had it elsewhere.  They are few and long, so that the others' sum is known far
+// better than the sum of all.
+static pf_saving saving_but_blocked(const PfStats *stats) {
+    gdouble sum = 0;
+    gdouble squares = 0;
+    for (guint i = 0; i < PF_REASON_COUNT; i++) {
+        const PfReasonShare *part = &stats->reasons[i];
+        if (part->estimated_ns < 0 || !pf_stats_has_estimate(stats)) {
+            return (pf_saving){0};
+        }
+        if (i != PF_REASON_BLOCKED) {
+            sum += part->estimated_ns;
+            squares += part->half_ns * part->half_ns;
+        }
     }
+    return (pf_saving){sum, MAX(sum - sqrt(squares), 0), sum + sqrt(squares)};
+}
+
+static pf_saving saving_of_rerun(const PfStats *stats, gboolean to_file) {
+    pf_saving saving = to_file ? saving_but_blocked(stats) : pf_saving_of(stats, 1);
     gdouble timed = (gdouble)MAX(stats->sampled_count, 1);
     gdouble entering = (gdouble)stats->reasons[PF_REASON_FLUSH].count / timed;
     gdouble noise = RERUN_NOISE * saving.ns;

@@ -195,13 +195,17 @@ static void finish_reasons(const pf_group *self, PfStats *stats) {
     }
     for (unsigned i = 0; i < PF_WHY_COUNT; i++) {
         PfReasonShare *share = &stats->reasons[i];
-        *share = (PfReasonShare){self->reason[i].count, self->reason[i].sum_ns, -1, -1, -1};
+        *share = (PfReasonShare){self->reason[i].count, self->reason[i].sum_ns, -1, -1, -1, -1, -1};
         if (count == 0 || total <= 0) {
             continue;
         }
         share->share = self->reason_weighted[i] / total;
         double r = share->share;
         double own = self->reason_variance[i];
+        if (count >= FEWEST) {
+            share->estimated_ns = self->reason_weighted[i];
+            share->half_ns = self->sampled >= self->calls ? 0 : NORMAL * sqrt(own);
+        }
         double variance = ((1 - r) * (1 - r) * own + r * r * (squares - own)) / (total * total);
         if (squares == 0 || self->sampled >= self->calls) {
             share->low = share->high = r; // every call was timed

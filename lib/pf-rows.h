@@ -104,6 +104,8 @@ typedef struct {
  * @share: of the estimated time of all calls, from 0 to 1; -1: not known
  * @low: lower 95 % limit of the share; -1: not known
  * @high: upper limit, likewise
+ * @estimated_ns: estimated time of all such calls; -1: not known
+ * @half_ns: half of the 95 % interval of that, of the sampling error
  *
  * One part of the time of calls.
  */
@@ -113,6 +115,8 @@ typedef struct {
     gdouble share;
     gdouble low;
     gdouble high;
+    gdouble estimated_ns;
+    gdouble half_ns;
 } PfReasonShare;
 
 /**
