@@ -6,52 +6,24 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 import unittest
 
-SOURCE, BUILD = os.environ["PF_SRC"], os.environ["PF_BUILD"]
+from installed import SOURCE, Install, blocks
+
 PAGES = sorted(glob.glob(os.path.join(SOURCE, "docs/guides/*.md")))
-
-
-def blocks(path, language):
-    with open(path, encoding="utf-8") as page:
-        return re.findall(rf"^```{language}\n(.*?)^```$", page.read(), re.M | re.S)
 
 
 class Guides(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="test-guides-")
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
+        cls.install = Install(cls)
+        cls.folder = cls.install.folder
         cls.tmpfs = tempfile.mkdtemp(prefix="test-guides-", dir="/dev/shm")
         cls.addClassCleanup(shutil.rmtree, cls.tmpfs)
-        subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", cls.folder],
-                       check=True, capture_output=True)
-        configs = glob.glob(cls.folder + "/**/*.pc", recursive=True)
-        for config in configs:
-            with open(config, encoding="utf-8") as file:
-                text = re.sub(r"^prefix=", f"prefix={cls.folder}", file.read(), flags=re.M)
-            with open(config, "w", encoding="utf-8") as file:
-                file.write(text)
-        [library] = glob.glob(cls.folder + "/**/libpfprof.so", recursive=True)
-        [header] = glob.glob(cls.folder + "/**/pf-profile.h", recursive=True)
-        cls.include = os.path.dirname(header)
-        [command] = glob.glob(cls.folder + "/**/bin/pfprof", recursive=True)
-        cls.environment = {
-            name: value for name, value in os.environ.items()
-            if not name.startswith("PROVIDE_PROFILING_")}
-        cls.environment.update(
-            PKG_CONFIG_PATH=os.path.dirname(configs[0]), PFPROF_LIBRARY=library,
-            PFPROF_TMPFS=cls.tmpfs, LD_LIBRARY_PATH=os.path.dirname(library),
-            PATH=os.path.dirname(command) + ":" + os.environ["PATH"])
-
-    def run_checked(self, command, **more):
-        run = subprocess.run(command, env=self.environment, capture_output=True, text=True,
-                             timeout=60, **more)
-        self.assertEqual(run.returncode, 0, f"{command}\n{run.stdout[-1500:]}\n{run.stderr[-1500:]}")
-        return run
+        cls.install.environment.update(PFPROF_LIBRARY=cls.install.library, PFPROF_TMPFS=cls.tmpfs)
+        cls.run_checked = cls.install.run
 
     def test_programs(self):
         flags = shlex.split(
@@ -64,7 +36,7 @@ class Guides(unittest.TestCase):
                     with open(program + ".c", "w", encoding="utf-8") as file:
                         file.write(text)
                     self.run_checked(["cc", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", program,
-                                      program + ".c", "-I", self.include, *flags])
+                                      program + ".c", "-I", self.install.include, *flags])
                     self.run_checked([program])
                     ran += 1
         self.assertGreaterEqual(ran, 6)
