@@ -230,3 +230,15 @@ void pf_paths_settle(pf_paths *self) {
         }
     }
 }
+
+gchar *pf_paths_key(const gchar *function, const PfModule *module, guint64 address) {
+    return g_strdup_printf(
+        "%s %s %s %" G_GINT64_MODIFIER "x", function, module != NULL ? module->build_id : "",
+        module != NULL ? module->path : "", module != NULL ? address - module->bias : address);
+}
+
+gdouble pf_paths_time(const PfStack *stack) {
+    return stack->taken != 0
+               ? stack->weight * (gdouble)stack->total_duration_ns / (gdouble)stack->taken
+               : 0;
+}

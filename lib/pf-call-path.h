@@ -34,3 +34,7 @@ void pf_paths_settle(pf_paths *self);
 guint pf_paths_number(pf_paths *self, const gchar *text);
 // The number of a line.
 guint pf_paths_line_of(pf_paths *self, const PfPlace *place);
+// The same line in the same image, whatever process; of the same output function.
+gchar *pf_paths_key(const gchar *function, const PfModule *module, guint64 address);
+// The estimated time of the calls that a stack stands for.
+gdouble pf_paths_time(const PfStack *stack);

@@ -28,7 +28,6 @@ typedef struct {
 // `factor` of the estimated time, or of one part of it with that part's own uncertainty.
 pf_saving pf_saving_of(const PfStats *stats, gdouble factor);
 pf_saving pf_saving_of_reason(const PfStats *stats, PfReason reason, gdouble factor);
-pf_saving pf_saving_add(pf_saving a, pf_saving b);
 gboolean pf_saving_is_worth(const pf_search *self, pf_saving saving);
 
 // Takes title, evidence and next step.

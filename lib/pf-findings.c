@@ -65,10 +65,6 @@ pf_saving pf_saving_of_reason(const PfStats *stats, PfReason reason, gdouble fac
                        factor * high * estimate->high_ns};
 }
 
-pf_saving pf_saving_add(pf_saving a, pf_saving b) {
-    return (pf_saving){a.ns + b.ns, a.low + b.low, a.high + b.high};
-}
-
 // The lower limit decides: what may be nothing is not said.
 gboolean pf_saving_is_worth(const pf_search *self, pf_saving saving) {
     return saving.low >= PF_WORTH_NS && saving.low >= PF_WORTH_SHARE * self->wall_ns &&

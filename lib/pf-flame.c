@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shares the numbers of call sites out among their call stacks.
 #include "pf-flame.h"
+#include "pf-call-path.h"
 #include <string.h>
 
 const struct pf_flame_kind pf_flame_kinds[PF_FLAME_VALUES] = {
@@ -116,25 +117,14 @@ static guint place_of(making *self, PfModule *module, guint64 address) {
 
 // --- paths
 
-static gchar *site_key(const gchar *function, const PfModule *module, guint64 address) {
-    return g_strdup_printf(
-        "%s %s %s %" G_GINT64_MODIFIER "x", function, module != NULL ? module->build_id : "",
-        module != NULL ? module->path : "", module != NULL ? address - module->bias : address);
-}
-
-static gdouble time_of(const PfStack *stack) {
-    return stack->taken != 0
-               ? stack->weight * (gdouble)stack->total_duration_ns / (gdouble)stack->taken
-               : 0;
-}
-
 static void sort_stacks(making *self, GPtrArray *stacks) {
     for (guint i = 0; i < stacks->len; i++) {
         PfStack *stack = g_ptr_array_index(stacks, i);
         if (stack->depth == 0 || stack->weight <= 0) {
             continue;
         }
-        gchar *key = site_key(stack->function, stack->frames[0].module, stack->frames[0].address);
+        gchar *key =
+            pf_paths_key(stack->function, stack->frames[0].module, stack->frames[0].address);
         GPtrArray *of = g_hash_table_lookup(self->stacks, key);
         if (of == NULL) {
             of = g_ptr_array_new();
@@ -181,7 +171,7 @@ static void add_path(making *self, const PfCallSite *site, const PfStack *stack,
 }
 
 static void add_site(making *self, const PfCallSite *site) {
-    g_autofree gchar *key = site_key(site->function, site->module, site->address);
+    g_autofree gchar *key = pf_paths_key(site->function, site->module, site->address);
     const GPtrArray *stacks = g_hash_table_lookup(self->stacks, key);
     gdouble weight = 0;
     gdouble time = 0;
@@ -192,12 +182,12 @@ static void add_site(making *self, const PfCallSite *site) {
     for (guint i = 0; i < stacks->len; i++) {
         const PfStack *stack = g_ptr_array_index(stacks, i);
         weight += stack->weight;
-        time += time_of(stack);
+        time += pf_paths_time(stack);
     }
     for (guint i = 0; i < stacks->len; i++) {
         const PfStack *stack = g_ptr_array_index(stacks, i);
         gdouble share = stack->weight / weight;
-        add_path(self, site, stack, share, time > 0 ? time_of(stack) / time : share);
+        add_path(self, site, stack, share, time > 0 ? pf_paths_time(stack) / time : share);
     }
 }
 
@@ -238,4 +228,19 @@ gdouble pf_flame_total(const pf_flame *self, pf_flame_value value) {
         sum += pf_flame_path_at(self, i)->value[value];
     }
     return sum;
+}
+
+void pf_flame_put_lines(const pf_flame *self, pf_json *json, const gchar *name) {
+    pf_json_begin(json, name, '[');
+    for (guint i = 0; i < self->lines->len; i++) {
+        const pf_flame_line *line = pf_flame_line_at(self, i);
+        pf_json_element(json, '{');
+        pf_json_string(json, "name", line->name);
+        if (line->file != NULL) {
+            pf_json_string(json, "file", line->file);
+            pf_json_uint(json, "line", line->line);
+        }
+        pf_json_end(json, '}');
+    }
+    pf_json_end(json, ']');
 }

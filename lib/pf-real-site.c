@@ -18,25 +18,12 @@ static void site_paths_free(gpointer data) {
     g_free(self);
 }
 
-// The same line in the same image, whatever process; of the same output function.
-static gchar *key_of(const gchar *function, const PfModule *module, guint64 address) {
-    return g_strdup_printf(
-        "%s %s %s %" G_GINT64_MODIFIER "x", function, module != NULL ? module->build_id : "",
-        module != NULL ? module->path : "", module != NULL ? address - module->bias : address);
-}
-
-static gdouble time_of(const PfStack *stack) {
-    return stack->taken != 0
-               ? stack->weight * (gdouble)stack->total_duration_ns / (gdouble)stack->taken
-               : 0;
-}
-
 static GHashTable *sort_paths(const pf_paths *paths) {
     GHashTable *sites = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, site_paths_free);
     for (guint i = 0; i < paths->paths->len; i++) {
         pf_path *path = g_ptr_array_index(paths->paths, i);
         const PfFrame *frame = &path->stack->frames[0];
-        gchar *key = key_of(path->stack->function, frame->module, frame->address);
+        gchar *key = pf_paths_key(path->stack->function, frame->module, frame->address);
         site_paths *site = g_hash_table_lookup(sites, key);
         if (site == NULL) {
             site = g_new0(site_paths, 1);
@@ -46,7 +33,7 @@ static GHashTable *sort_paths(const pf_paths *paths) {
         g_free(key);
         g_ptr_array_add(site->paths, path);
         site->weight += path->stack->weight;
-        site->time += time_of(path->stack);
+        site->time += pf_paths_time(path->stack);
     }
     return sites;
 }
@@ -110,7 +97,7 @@ static void charge_by_paths(charging *self, PfCallSite *site, const site_paths *
         guint index = row_of_path(self, site, path);
         PfRealSite *row = g_ptr_array_index(self->rows, index);
         gdouble share = path->stack->weight / of->weight;
-        gdouble time = of->time > 0 ? time_of(path->stack) / of->time : share;
+        gdouble time = of->time > 0 ? pf_paths_time(path->stack) / of->time : share;
         charge(self, index, site, share, time);
         row->stack_count += path->stack->taken;
         row->is_estimate |= several;
@@ -172,7 +159,7 @@ GPtrArray *pf_snapshot_get_real_sites(PfSnapshot *self, PfSymbolizer *symbolizer
         if (!site->is_message) {
             continue;
         }
-        g_autofree gchar *key = key_of(site->function, site->module, site->address);
+        g_autofree gchar *key = pf_paths_key(site->function, site->module, site->address);
         const site_paths *of = g_hash_table_lookup(sites, key);
         if (of != NULL) {
             charge_by_paths(&work, site, of);
