@@ -22,7 +22,8 @@ class Guides(unittest.TestCase):
         cls.folder = cls.install.folder
         cls.tmpfs = tempfile.mkdtemp(prefix="test-guides-", dir="/dev/shm")
         cls.addClassCleanup(shutil.rmtree, cls.tmpfs)
-        cls.install.environment.update(PFPROF_LIBRARY=cls.install.library, PFPROF_TMPFS=cls.tmpfs)
+        # Its own processes alone are seen, and no agent is started.
+        cls.install.environment.update(XDG_RUNTIME_DIR=cls.tmpfs, PROVIDE_PROFILING_COMMAND="none")
         cls.run_checked = cls.install.run
 
     def test_programs(self):

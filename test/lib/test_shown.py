@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Every command that README.md, CONTRIBUTING.md or docs/*.md shows is run here, or is in the list of those that
-are not, with the reason; and the sample summary of README.md looks like one.  (docs/guides: test_guides.py)"""
+"""Every command that README.md, CONTRIBUTING.md or a page of docs/ shows is run here, or is in the list of those
+that are not, with the reason; and the sample summary of README.md looks like one.  (test_guides.py runs the blocks of
+the guides.)"""
 import glob
 import os
 import re
@@ -16,11 +17,11 @@ import unittest
 from installed import BUILD, SOURCE, Install, blocks
 
 PAGES = [os.path.join(SOURCE, name) for name in ("README.md", "CONTRIBUTING.md")] + sorted(
-    glob.glob(os.path.join(SOURCE, "docs/*.md")))
+    glob.glob(os.path.join(SOURCE, "docs/**/*.md"), recursive=True))
 
 # What a command begins with.  A lone name (`scripts/check-libc`) is a name; of `pfprof steer`, the help is asked for.
 BEGINS = re.compile(r"((PF|LD|PROVIDE)_\w+=\S+ )*"
-                    r"(\./app$|pfprof (?=[a-z-])|(make|gi-docgen|git|python3|systemctl|(build|scripts|test)/[\w./-]+) (?=\S))")
+                    r"(\./app$|pfprof (?=[a-z-])|(make|gi-docgen|git|python3|systemctl|tr|(build|scripts|test)/[\w./-]+) (?=\S))")
 
 # Not run, and why.  Of `make`, it is checked that targets and variables exist: one of them runs these tests, others
 # take minutes or change the build folder, and even `make -n` runs what `make` is called by again.
@@ -29,6 +30,7 @@ NOT_RUN = {
     r"build/test/test-weights 2000": "minutes",
     r"test/bench/": "a measurement of minutes",
     r"pfprof top   pid": "a screen; test_top.py",
+    r"systemctl edit": "needs a running systemd",
     r"pfprof agent --once$": "needs a receiver; test/export",
     r"make tests && scripts/check-abis": "CI runs it; many minutes",
     r"scripts/fuzz NAME": "CI runs every target",
@@ -69,7 +71,7 @@ def shown(path):
     """The commands of a page, in order: lines of shell blocks, and code within text."""
     with open(path, encoding="utf-8") as page:
         text = page.read()
-    for language in ("sh", ""):
+    for language in () if "/guides/" in path else ("sh", ""):
         for block in blocks(path, language):
             for line in block.replace("\\\n", " ").splitlines():
                 line = re.sub(r"\s+#\s.*", "", line).strip()
