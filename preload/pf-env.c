@@ -29,8 +29,6 @@ static const struct variable {
 #include "pf-env.def"
 };
 
-const char *pf_variable_name(enum pf_variable variable) { return variables[variable].name; }
-const char *pf_variable_allowed(enum pf_variable variable) { return variables[variable].allowed; }
 const char *pf_variable_default(enum pf_variable variable) { return variables[variable].initial; }
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }

@@ -34,7 +34,6 @@ void pf_config_read(struct pf_config *config, char *const *environment,
 // Parses one value; false when it is not allowed (`ret_setting` is then untouched).
 bool pf_config_parse(enum pf_variable variable, const char *text, struct pf_setting *ret_setting);
 
-const char *pf_variable_name(enum pf_variable variable); // without PROVIDE_PROFILING_
-const char *pf_variable_allowed(enum pf_variable variable);
+// As it stands in the table: the test parses each.
 const char *pf_variable_default(enum pf_variable variable);
 #pragma GCC visibility pop

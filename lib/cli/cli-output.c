@@ -32,13 +32,17 @@ void cli_warn(const gchar *format, ...) {
 
 gint cli_fail_error(const GError *error) { return cli_fail("%s", error->message); }
 
-PfProfilingConfig *cli_read_config(void) {
-    PfProfilingConfig *config = pf_profiling_config_new_from_environment();
+void cli_say_warnings(PfProfilingConfig *config) {
     const gchar *const *warnings = pf_profiling_config_get_warnings(config);
     for (guint i = 0; warnings[i] != NULL; i++) {
         const gchar *line = warnings[i];
         cli_warn("%s", g_str_has_prefix(line, "pfprof: ") ? line + strlen("pfprof: ") : line);
     }
+}
+
+PfProfilingConfig *cli_read_config(void) {
+    PfProfilingConfig *config = pf_profiling_config_new_from_environment();
+    cli_say_warnings(config);
     return config;
 }
 

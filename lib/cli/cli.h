@@ -87,6 +87,7 @@ gint cli_fail_error(const GError *error);
 void cli_warn(const gchar *format, ...) G_GNUC_PRINTF(1, 2);
 // Environment and file; says what is wrong there.
 PfProfilingConfig *cli_read_config(void);
+void cli_say_warnings(PfProfilingConfig *config);
 
 // --- output
 

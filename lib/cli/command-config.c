@@ -125,7 +125,7 @@ static gint migrate(const cli_args *args) {
         !pf_profiling_config_load_file(config, path, &error)) {
         return cli_fail_error(error);
     }
-    say_warnings(config); // of values that are allowed in neither form
+    cli_say_warnings(config); // of values that are allowed in neither form
     g_file_get_contents(path, &after, NULL, NULL);
     g_autofree gchar *safe = pf_human_text(path, 0);
     g_autofree gchar *text = g_strdup_printf(

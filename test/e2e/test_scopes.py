@@ -24,6 +24,47 @@ def compiled(case, compiler, *options):
     return program
 
 
+# Methods of GObject classes, by the type that an object has, and of the class that a C file is.
+GOBJECTS = r"""
+#include <glib-object.h>
+#include <pf-profile.h>
+#include <stdio.h>
+#include <unistd.h>
+
+PF_PROFILE_CLASS("Shop");
+typedef struct { GObject parent; } Base;
+typedef struct { GObjectClass parent; } BaseClass;
+typedef Base Derived;
+typedef BaseClass DerivedClass;
+G_DEFINE_TYPE(Base, base, G_TYPE_OBJECT)
+G_DEFINE_TYPE(Derived, derived, base_get_type())
+static void base_init(Base *self) { (void)self; }
+static void base_class_init(BaseClass *class) { (void)class; }
+static void derived_init(Derived *self) { (void)self; }
+static void derived_class_init(DerivedClass *class) { (void)class; }
+
+static void ship(Base *self) { PF_PROFILE_GOBJECT(self); }
+static void sell(void) { PF_PROFILE_FUNCTION(); }
+static void plain(Base *self) { PF_PROFILE_METHOD(self); }
+
+int main(void) {
+    Base *one = g_object_new(base_get_type(), NULL);
+    Base *other = g_object_new(derived_get_type(), NULL);
+    for (int i = 0; i < 10; i++) {
+        ship(one);
+        ship(other);
+        ship(other);
+        plain(one);
+        plain(other);
+    }
+    sell();
+    g_object_unref(one);
+    g_object_unref(other);
+    return 0;
+}
+"""
+
+
 class Scopes(pf.Case):
     def by_name(self, one):
         return {scope["name"]: scope for scope in one["scopes"]}
@@ -102,6 +143,20 @@ class Scopes(pf.Case):
         self.assertEqual(sorted(found["type"]), [10, 20])
         self.assertEqual(sorted(found["object"]), [3, 4])
         self.assertEqual(scopes["Shop::thrower"]["sampled_count"], 30)
+
+    def test_gobjects_and_classes_in_c(self):
+        flags = subprocess.run(["pkg-config", "--cflags", "--libs", "gobject-2.0"],
+                               capture_output=True, text=True, check=False)
+        if flags.returncode != 0:
+            self.skipTest("GLib is not installed")
+        source = os.path.join(self.enterContext(tempfile.TemporaryDirectory()), "gobjects.c")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write(GOBJECTS)
+        scopes = self.by_name(pf.execute([compiled(self, "gcc", source, *flags.stdout.split())]).only())
+        self.assertEqual(
+            {name: (scope["kind"], scope["call_count"]) for name, scope in scopes.items()},
+            {"Base::ship": ("type", 10), "Derived::ship": ("type", 20), "Shop::plain": ("type", 20),
+             "Shop::sell": ("function", 1)})
 
 
 if __name__ == "__main__":

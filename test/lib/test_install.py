@@ -8,14 +8,11 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
-import pfharness as pf
+from installed import SOURCE, Install, blocks
 
-SOURCE = os.environ["PF_SRC"]
-BUILD = os.environ["PF_BUILD"]
+PAGE = os.path.join(SOURCE, "docs/library.md")
 HEADERS = {
     os.path.basename(path)
     for path in re.findall(r"^  '(pf-[a-z-]+\.h)',$",
@@ -24,43 +21,19 @@ HEADERS = {
 } | {"pf-version.h", "pf-enum-types.h"}
 
 
-def blocks(language):
-    with open(os.path.join(SOURCE, "docs/library.md"), encoding="utf-8") as page:
-        found = re.findall(rf"^```{language}\n(.*?)^```$", page.read(), re.M | re.S)
-    if not found:
-        raise AssertionError(f"docs/library.md has no {language} program")
-    return found
-
-
 class Installed(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.folder = tempfile.mkdtemp(prefix="test-install-")
-        cls.addClassCleanup(shutil.rmtree, cls.folder)
-        subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", cls.folder],
-                       check=True, capture_output=True)
-        configs = glob.glob(cls.folder + "/**/*.pc", recursive=True)
-        for config in configs:
-            with open(config, encoding="utf-8") as file:
-                text = file.read()
-            # DESTDIR is no part of what is installed; here it is where things are.
-            text = re.sub(r"^prefix=", f"prefix={cls.folder}", text, flags=re.M)
-            with open(config, "w", encoding="utf-8") as file:
-                file.write(text)
-        [cls.library] = glob.glob(cls.folder + "/**/libpf-profiling-1.so", recursive=True)
-        cls.environment = dict(
-            os.environ,
-            PKG_CONFIG_PATH=os.path.dirname(configs[0]),
-            LD_LIBRARY_PATH=os.path.dirname(cls.library),
-            PROVIDE_PROFILING_OUTPUT=os.path.join(cls.folder, "summary"),
-            PROVIDE_PROFILING_FORMAT="json",
-        )
+        cls.install = Install(cls)
+        cls.folder = cls.install.folder
+        cls.library = cls.install.find("libpf-profiling-1.so")
+        cls.environment = {
+            "PROVIDE_PROFILING_OUTPUT": os.path.join(cls.folder, "summary"),
+            "PROVIDE_PROFILING_FORMAT": "json",
+        }
 
-    def run_checked(self, command, more_environment=None):
-        run = subprocess.run(command, env=self.environment | (more_environment or {}),
-                             capture_output=True, text=True)
-        self.assertEqual(run.returncode, 0, f"{command}\n{run.stdout[-500:]}\n{run.stderr}")
-        return run
+    def run_checked(self, command):
+        return self.install.run(command, self.environment)
 
     def compile(self, text, name):
         source, program = (os.path.join(self.folder, name + end) for end in (".c", ""))
@@ -74,7 +47,7 @@ class Installed(unittest.TestCase):
         return program
 
     def test_the_programs_of_the_page(self):
-        for number, text in enumerate(blocks("c")):
+        for number, text in enumerate(blocks(PAGE, "c")):
             with self.subTest(number):
                 self.run_checked([self.compile(text, f"page{number}")])
         with open(self.environment["PROVIDE_PROFILING_OUTPUT"], encoding="utf-8") as summary:
@@ -84,10 +57,11 @@ class Installed(unittest.TestCase):
         typelib = glob.glob(self.folder + "/**/Pf-1.typelib", recursive=True)
         if not typelib:
             self.skipTest("built without introspection")
-        [overrides] = glob.glob(self.folder + "/**/gi/overrides/Pf.py", recursive=True)
         self.environment["GI_TYPELIB_PATH"] = os.path.dirname(typelib[0])
-        self.environment["PYTHONPATH"] = overrides.removesuffix("/gi/overrides/Pf.py")
-        for text in blocks("python"):
+        self.environment["PYTHONPATH"] = self.install.find("gi/overrides/Pf.py").removesuffix(
+            "/gi/overrides/Pf.py")
+        self.assertTrue(blocks(PAGE, "python"))
+        for text in blocks(PAGE, "python"):
             self.run_checked(["/usr/bin/python3", "-B", "-c", text])
 
     def test_the_headers_are_all_there_and_no_more(self):
@@ -108,23 +82,18 @@ class Installed(unittest.TestCase):
         self.assertEqual(exported, declared)
 
     def test_the_header_of_profiled_functions(self):
-        [header] = glob.glob(self.folder + "/**/include/pf-profile.h", recursive=True)
         program = os.path.join(self.folder, "profiled")
         text = "#include <pf-profile.h>\nint main(void) { PF_PROFILE_FUNCTION(); return 0; }\n"
-        subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-I", os.path.dirname(header), "-x",
+        subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-I", self.install.include, "-x",
                         "c", "-", "-o", program], input=text, text=True, check=True)
-        [library] = glob.glob(self.folder + "/**/libpfprof.so", recursive=True)
-        run = subprocess.run([program], env={"LD_PRELOAD": library,
+        run = subprocess.run([program], env={"LD_PRELOAD": self.install.library,
                                              "PROVIDE_PROFILING_ENABLED": "true"},
                              capture_output=True, text=True, check=True)
         self.assertIn("profiled scopes", run.stderr)
 
     def test_a_project_of_a_stranger(self):
-        [header] = glob.glob(self.folder + "/**/include/pf-profile.h", recursive=True)
-        prefix = header.removesuffix("/include/pf-profile.h")
-        run = self.run_checked([os.path.join(SOURCE, "test/stranger/build-all")], more_environment={
-            "CMAKE_PREFIX_PATH": prefix, "PROVIDE_PROFILING_OUTPUT": "stderr",
-            "PROVIDE_PROFILING_FORMAT": "text"})
+        run = self.install.run([os.path.join(SOURCE, "test/stranger/build-all")],
+                               {"CMAKE_PREFIX_PATH": self.install.prefix})
         built = re.findall(r"^built by (\S+), ran, profiled", run.stdout, re.M)
         expected = ["pkg-config"] + [tool for tool in ("cmake", "meson") if shutil.which(tool)]
         self.assertEqual(sorted(built), sorted(expected))
@@ -134,4 +103,4 @@ if __name__ == "__main__":
     if shutil.which("pkg-config") is None:
         print("skipped: pkg-config is not installed")
         sys.exit(77)
-    pf.main()
+    unittest.main(verbosity=2)
