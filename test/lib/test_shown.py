@@ -34,6 +34,7 @@ NOT_RUN = {
     r"pfprof agent --once$": "needs a receiver; test/export",
     r"make tests && scripts/check-abis": "CI runs it; many minutes",
     r"scripts/fuzz NAME": "CI runs every target",
+    r"scripts/check-mutants WORD": "builds the library anew for each protection",
     r"scripts/report-ui --check": "a test of its own",
     r"scripts/check-stack build": "a test of its own",
     r"scripts/import-coverage --missing": "a test of its own (--check)",
