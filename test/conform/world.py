@@ -99,7 +99,8 @@ class World:
 
     def hide(self, data):
         """Bytes without what no two runs share: this run's folder, and pids in bash's messages."""
-        return re.sub(rb"(line \d+: +)\d+ ", rb"\1PID ", data.replace(self.folder.encode(), b"@"))
+        # bash pads a pid to five places.
+        return re.sub(rb"(line \d+:) +\d+ ", rb"\1 PID ", data.replace(self.folder.encode(), b"@"))
 
     def same_bytes(self, status, out, err, more=b"", kind=PASS):
         """The verdict of a case that has to be the same byte by byte."""
