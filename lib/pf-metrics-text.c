@@ -85,7 +85,7 @@ static void put_errors(struct pf_out *out, const pf_metric_values *values) {
 static void put_metrics(struct pf_out *out, const pf_metric_values *v) {
     pf_out(out, "  ProfileMetrics\n");
     ROW(out, "message_count", pf_out_grouped(out, v->message_count), "messages_per_second",
-        pf_out_count(out, v->messages_per_second));
+        pf_out_per_second(out, v->messages_per_second));
     ROW(out, "sampled_count", pf_out_grouped(out, v->sampled_count), "dropped_count",
         pf_out_grouped(out, v->dropped_count));
     ROW(out, "total_duration_ns", pf_out_grouped(out, v->total_duration_ns), "avg_latency_ms",

@@ -123,7 +123,7 @@ static void put_metrics(pf_text *text, PfSnapshot *self) {
         gchar *right_value;
     } rows[] = {
         {"message_count", pf_grouped_text(stats->message_count), "messages_per_second",
-         count_text(pf_snapshot_get_messages_per_second(self))},
+         pf_per_second_text(pf_snapshot_get_messages_per_second(self))},
         {"sampled_count", pf_grouped_text(stats->sampled_count), "dropped_count",
          pf_grouped_text(stats->dropped_count)},
         {"total_duration_ns", pf_grouped_text(stats->total_duration_ns), "avg_latency_ms",
@@ -162,8 +162,9 @@ static void put_total(pf_text *text, PfSnapshot *self) {
             pf_text_format(text, "%s (95 %%: %s to %s)", total, low, high);
         }
         if (self->thread_count == 1 && self->model->uptime_ns > 0) {
+            // An estimate may be longer than the thread has lived; the truth may not.
             pf_text_format(text, ", %.1f %% of wall",
-                           100 * estimate->total_ns / self->model->uptime_ns);
+                           MIN(100 * estimate->total_ns / self->model->uptime_ns, 100));
         }
     }
     pf_text_add(text, "\n");

@@ -129,3 +129,8 @@ gchar *pf_grouped_text(guint64 value) {
     FORMATTED(text, pf_out_grouped(&text_out, value));
     return g_strdup(text);
 }
+
+gchar *pf_per_second_text(gdouble rate) {
+    FORMATTED(text, pf_out_per_second(&text_out, rate));
+    return g_strdup(text);
+}

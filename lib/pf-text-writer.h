@@ -28,4 +28,5 @@ void pf_text_count(pf_text *self, guint columns, gdouble count);
 void pf_text_percent(pf_text *self, guint columns, gdouble percent);
 
 gchar *pf_duration_text(gdouble ns);
-gchar *pf_grouped_text(guint64 value); // 1 284 310
+gchar *pf_grouped_text(guint64 value);   // 1 284 310
+gchar *pf_per_second_text(gdouble rate); // 100 024.1

@@ -140,6 +140,19 @@ void pf_out_count(struct pf_out *out, double count) {
     pf_out(out, units[unit]);
 }
 
+#define MOST_DIGITS 1e9
+
+void pf_out_per_second(struct pf_out *out, double rate) {
+    if (!(rate < MOST_DIGITS)) {
+        pf_out_count(out, rate);
+        return;
+    }
+    uint64_t tenths = (uint64_t)(rate * 10 + 0.5);
+    pf_out_grouped(out, tenths / 10);
+    pf_out(out, ".");
+    pf_out_uint(out, tenths % 10);
+}
+
 // The length of the valid UTF-8 sequence at `text`, 0 when there is none.
 static size_t utf8_length(const unsigned char *text, size_t left) {
     unsigned char c = text[0];

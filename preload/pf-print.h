@@ -19,9 +19,10 @@ void pf_out_uint(struct pf_out *out, uint64_t value);
 void pf_out_grouped(struct pf_out *out, uint64_t value); // 1 284 310
 void pf_out_hex(struct pf_out *out, uint64_t value);     // 0x1a2b
 void pf_out_fixed(struct pf_out *out, double value, unsigned decimals);
-void pf_out_duration(struct pf_out *out, double ns); // 1.62 s, 402 ms, 9.1 µs, 47 ns
-void pf_out_size(struct pf_out *out, double bytes);  // 88.1 MiB
-void pf_out_count(struct pf_out *out, double count); // 63.3k
+void pf_out_duration(struct pf_out *out, double ns);     // 1.62 s, 402 ms, 9.1 µs, 47 ns
+void pf_out_size(struct pf_out *out, double bytes);      // 88.1 MiB
+void pf_out_count(struct pf_out *out, double count);     // 63.3k
+void pf_out_per_second(struct pf_out *out, double rate); // 100 024.1
 void pf_out_json(struct pf_out *out, const char *text, size_t length); // "quoted", valid UTF-8
 void pf_out_utc(struct pf_out *out, uint64_t unix_seconds);            // 2026-11-23T20:31:07Z
 

@@ -87,7 +87,7 @@ static void put_metrics(struct pf_out *out, const struct pf_summary *summary) {
     RIGHT(out, 15, pf_out_grouped(out, stats->calls));
     pf_out(out, "   ");
     label(out, "messages_per_second", 22);
-    RIGHT(out, 14, pf_out_count(out, pf_ratio((double)stats->calls, seconds)));
+    RIGHT(out, 14, pf_out_per_second(out, pf_ratio((double)stats->calls, seconds)));
     pf_out(out, "\n    ");
     label(out, "sampled_count", 20);
     RIGHT(out, 15, pf_out_grouped(out, stats->timed));
@@ -124,8 +124,10 @@ static void put_metrics(struct pf_out *out, const struct pf_summary *summary) {
     put_estimate(out, stats);
     double wall = summary->uptime_ns;
     if (pf_estimate_has_total(&stats->estimate) && wall > 0 && summary->all_threads == 1) {
+        // An estimate may be longer than the thread has lived; the truth may not.
+        double percent = 100 * stats->estimate.total_ns / wall;
         pf_out(out, ", ");
-        pf_out_fixed(out, 100 * stats->estimate.total_ns / wall, 1);
+        pf_out_fixed(out, percent < 100 ? percent : 100, 1);
         pf_out(out, " % of wall");
     }
     pf_out(out, "\n");

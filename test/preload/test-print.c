@@ -26,6 +26,11 @@ START_TEST(numbers) {
     IS(pf_out_uint(&out, UINT64_MAX), "18446744073709551615");
     IS(pf_out_grouped(&out, 1284310), "1 284 310");
     IS(pf_out_grouped(&out, 999), "999");
+    IS(pf_out_per_second(&out, 100024.06), "100 024.1");
+    IS(pf_out_per_second(&out, 0), "0.0");
+    IS(pf_out_per_second(&out, 999.96), "1 000.0");
+    IS(pf_out_per_second(&out, 99999999.9), "99 999 999.9");
+    IS(pf_out_per_second(&out, 7e12), "7.00T");
     IS(pf_out_hex(&out, 0x1a2b), "0x1a2b");
     IS(pf_out_fixed(&out, 1.005, 2), "1.00");
     IS(pf_out_fixed(&out, 0.9999, 2), "1.00");
