@@ -99,8 +99,10 @@ static void find_flush(pf_search *self, const PfStream *stream) {
     g_autofree gchar *message_text = pf_grouped_text(stream->stats.message_count);
     PfFinding *found = pf_search_add(
         self, endl ? "endl" : "flush-per-line",
-        g_strdup_printf("%s calls %s for every %.1f messages", place, site->function,
-                        MAX(messages / count, 0.1)),
+        messages < 1.05 * count
+            ? g_strdup_printf("%s calls %s after every message", place, site->function)
+            : g_strdup_printf("%s calls %s for every %.1f messages", place, site->function,
+                              messages / count),
         g_strdup_printf("%s flushes of %s for %s messages", flush_text, name, message_text),
         g_strdup(endl   ? WITHOUT_ENDL
                  : sync ? "sync a group of records at once (every 100, or once a second), or open "

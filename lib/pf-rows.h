@@ -309,8 +309,8 @@ typedef struct {
  * @name: name of the thread
  * @thread_count: threads that were counted here, one after the other
  * @wall_ns: wall time of those threads
- * @output_percent: estimated share of its wall time in output, flushes included, held at 100, which
- *   an estimate may exceed; -1: not known
+ * @output_percent: estimated share of its wall time in output, flushes included; -1: not known
+ * @output_is_limit: the estimate exceeds the wall time, so @output_percent is 100: a limit and no estimate
  * @longest_stall_ns: its slowest call; 0: none was timed
  * @longest_stall_unix_ns: when that began
  * @longest_stall_address: return address of that call
@@ -333,6 +333,7 @@ typedef struct {
     guint thread_count;
     guint64 wall_ns;
     gdouble output_percent;
+    gboolean output_is_limit;
     guint64 longest_stall_ns;
     gint64 longest_stall_unix_ns;
     guint64 longest_stall_address;

@@ -346,6 +346,7 @@ static void put_threads(pf_json *json, PfSnapshot *self) {
         } else {
             pf_json_null(json, "output_share_percent");
         }
+        pf_json_bool(json, "output_share_is_limit", thread->output_is_limit);
         pf_json_uint(json, "longest_stall_ns", thread->longest_stall_ns);
         if (thread->longest_stall_ns != 0) {
             pf_json_fixed(json, "longest_stall_time", seconds(thread->longest_stall_unix_ns), 6);

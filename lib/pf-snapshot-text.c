@@ -305,7 +305,11 @@ static void put_threads(pf_text *text, PfSnapshot *self) {
         pf_text_count(text, 8, (gdouble)thread->stats.message_count);
         pf_text_size(text, 9, (gdouble)thread->stats.bytes);
         pf_text_duration(text, 8, total_of(&thread->stats));
-        pf_text_percent(text, 9, thread->output_percent);
+        if (thread->output_is_limit) {
+            pf_text_add(text, "   ≤100 %");
+        } else {
+            pf_text_percent(text, 9, thread->output_percent);
+        }
         pf_text_duration(text, 10,
                          thread->longest_stall_ns != 0 ? (gdouble)thread->longest_stall_ns : -1);
         if (thread->in_call_ns > 1000000000) {

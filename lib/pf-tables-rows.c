@@ -208,14 +208,17 @@ static const gchar *function_of(uint64_t key) {
 }
 
 // Flushes are often too few for an estimate of their own; then they must be few among the calls.
-static gdouble output_percent(const PfThread *thread) {
+static gdouble output_percent(const PfThread *thread, gboolean *ret_is_limit) {
     gdouble flushes = (gdouble)thread->flushes.message_count;
     gboolean known = pf_stats_has_estimate(&thread->stats) &&
                      (pf_stats_has_estimate(&thread->flushes) ||
                       flushes <= MOST_UNKNOWN * (gdouble)thread->stats.message_count);
     gdouble output = pf_stats_get_cost_ns(&thread->stats) + pf_stats_get_cost_ns(&thread->flushes);
     // An estimate may be longer than the thread has lived; the truth may not.
-    return known && thread->wall_ns != 0 ? MIN(100 * output / (gdouble)thread->wall_ns, 100) : -1;
+    *ret_is_limit = known && thread->wall_ns != 0 && output > (gdouble)thread->wall_ns;
+    return *ret_is_limit                   ? 100
+           : known && thread->wall_ns != 0 ? 100 * output / (gdouble)thread->wall_ns
+                                           : -1;
 }
 
 static PfThread *thread_row(pf_sums *sums, guint index) {
@@ -231,7 +234,7 @@ static PfThread *thread_row(pf_sums *sums, guint index) {
     row->operation = g_strdup(thread->operation);
     row->thread_count = thread->thread_count;
     row->wall_ns = thread->wall_ns;
-    row->output_percent = output_percent(row);
+    row->output_percent = output_percent(row, &row->output_is_limit);
     row->longest_stall_ns = thread->stall_ns;
     row->longest_stall_unix_ns = thread->stall_unix_ns;
     row->longest_stall_address = thread->stall_key & PF_KEY_SITE_MASK;

@@ -216,12 +216,17 @@ void pf_json_threads(struct pf_out *out, const struct pf_summary *summary) {
         pf_out_json(out, slot->name, pf_length_most(slot->name, sizeof slot->name));
         pf_json_uint(out, "thread_count", slot->threads);
         pf_json_fixed(out, "wall_seconds", wall / 1e9, 9);
+        bool is_limit = false;
         pf_json_name(out, "output_share_percent");
         if (summary->thread_output_ns[i] >= 0) {
-            pf_out_fixed(out, pf_ratio(100 * summary->thread_output_ns[i], wall), 4);
+            double percent = pf_ratio(100 * summary->thread_output_ns[i], wall);
+            is_limit = percent > 100;
+            pf_out_fixed(out, is_limit ? 100 : percent, 4);
         } else {
             pf_out(out, "null");
         }
+        pf_json_name(out, "output_share_is_limit");
+        pf_out(out, is_limit ? "true" : "false");
         pf_json_stats(out, &thread->stats);
         put_longest(out, slot);
         put_in_call(out, slot);

@@ -264,6 +264,14 @@ static void put_thread_name(struct pf_out *out, const struct pf_slot *slot) {
     pf_text_plain(out, name, 24);
 }
 
+// An estimate may be longer than the thread has lived: then all that is known is a limit.
+static void put_share_of_wall(struct pf_out *out, double share) {
+    if (share > 1) {
+        pf_out(out, "≤");
+    }
+    put_percent(out, share < 1 ? share : 1);
+}
+
 void pf_text_threads(struct pf_out *out, const struct pf_summary *summary) {
     if (summary->all_threads < 2) {
         return;
@@ -284,7 +292,7 @@ void pf_text_threads(struct pf_out *out, const struct pf_summary *summary) {
         double wall = pf_thread_wall_ns(slot);
         bool known = pf_estimate_has_total(&thread->stats.estimate);
         RIGHT(out, 9,
-              known ? put_percent(out, pf_ratio(thread->stats.estimate.total_ns, wall))
+              known ? put_share_of_wall(out, pf_ratio(thread->stats.estimate.total_ns, wall))
                     : pf_out(out, "–"));
         const struct pf_event *longest = pf_summary_longest(slot);
         RIGHT(out, 10, pf_out_duration(out, longest ? (double)longest->duration_ns : 0));

@@ -269,7 +269,7 @@ typedef struct {
 static void collect_ended(gpointer data) {
     collecting *work = data;
     run_folder_collect(work->folder, work->session, PF_SESSION_ENDED | PF_SESSION_REMOVE);
-    pf_session_watch(work->session, work->folder);
+    run_folder_watch(work->folder, work->session);
 }
 
 static gint report(const cli_args *args, PfProfilingConfig *config, PfSession *session,

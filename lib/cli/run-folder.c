@@ -60,18 +60,41 @@ gchar *run_folder_make(const gchar *given) {
     return folder;
 }
 
-static void collect_others(const gchar *folder, PfSession *session, PfSessionFlags flags) {
+// The folders of that name in which processes that have become other users put their segments.
+static GPtrArray *folders_of_others(const gchar *folder) {
+    GPtrArray *paths = g_ptr_array_new_with_free_func(g_free);
     g_autofree gchar *name = g_path_get_basename(folder);
     GDir *shared = g_dir_open("/dev/shm", 0, NULL);
     const gchar *entry;
     while (shared != NULL && (entry = g_dir_read_name(shared)) != NULL) {
-        g_autofree gchar *path = g_build_filename("/dev/shm", entry, name, NULL);
-        if (g_str_has_prefix(entry, "pfprof-") && strcmp(path, folder) != 0 &&
-            pf_session_collect(session, path, flags, NULL)) {
-            rmdir(path);
+        gchar *path = g_build_filename("/dev/shm", entry, name, NULL);
+        if (g_str_has_prefix(entry, "pfprof-") && strcmp(path, folder) != 0) {
+            g_ptr_array_add(paths, path);
+        } else {
+            g_free(path);
         }
     }
     g_clear_pointer(&shared, g_dir_close);
+    return paths;
+}
+
+static void collect_others(const gchar *folder, PfSession *session, PfSessionFlags flags) {
+    g_autoptr(GPtrArray) paths = folders_of_others(folder);
+    for (guint i = 0; i < paths->len; i++) {
+        if (pf_session_collect(session, g_ptr_array_index(paths, i), flags, NULL)) {
+            rmdir(g_ptr_array_index(paths, i));
+        }
+    }
+}
+
+void run_folder_watch(const gchar *folder, PfSession *session) {
+    pf_session_watch(session, folder);
+    if (geteuid() == 0) {
+        g_autoptr(GPtrArray) paths = folders_of_others(folder);
+        for (guint i = 0; i < paths->len; i++) {
+            pf_session_watch(session, g_ptr_array_index(paths, i));
+        }
+    }
 }
 
 void run_folder_collect(const gchar *folder, PfSession *session, PfSessionFlags flags) {

@@ -32,5 +32,7 @@ gint run_child_follow(const run_child *child);
 gchar *run_folder_make(const gchar *given);
 // Takes what is in the folder, and what processes of it left that had become another user.
 void run_folder_collect(const gchar *folder, PfSession *session, PfSessionFlags flags);
+// Looks at what runs there, for the timeline.
+void run_folder_watch(const gchar *folder, PfSession *session);
 // Deletes the folder unless a process still runs there.
 void run_folder_remove(const gchar *folder);

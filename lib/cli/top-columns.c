@@ -43,7 +43,8 @@ static gdouble output_value(const pf_top_row *row) {
 }
 
 static gchar *output_text(const pf_top_row *row) {
-    return estimate_text(output_value(row), row->output_percent < 0);
+    g_autofree gchar *text = estimate_text(output_value(row), row->output_percent < 0);
+    return row->output_is_limit ? g_strconcat("≤", text, NULL) : g_steal_pointer(&text);
 }
 
 static gdouble cost_value(const pf_top_row *row) { return row->cost_percent; }

@@ -162,6 +162,7 @@ static void add_threads(GPtrArray *rows, PfSnapshot *window, gdouble seconds) {
                                    : g_strdup_printf("%u %s", from->tid, from->name);
         set_stats(row, &from->stats, seconds);
         row->output_percent = from->output_percent;
+        row->output_is_limit = from->output_is_limit;
         row->in_call_ns = (gdouble)from->in_call_ns;
         row->function = from->in_call_ns != 0 ? from->in_call_function : NULL;
         g_ptr_array_add(rows, row);

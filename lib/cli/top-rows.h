@@ -29,9 +29,10 @@ typedef struct {
     gdouble max_ns;
     gint why; // PfReason, or -1
     gdouble why_percent;
-    gdouble output_percent; // threads: of their own wall time
-    gdouble in_call_ns;     // threads
-    gdouble share_percent;  // levels: of all messages
+    gdouble output_percent;   // threads: of their own wall time
+    gboolean output_is_limit; // its estimate is more than that
+    gdouble in_call_ns;       // threads
+    gdouble share_percent;    // levels: of all messages
     // Against a marked window; infinite when the row is new.
     gboolean has_change;
     gdouble calls_change_percent;

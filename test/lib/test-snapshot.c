@@ -69,6 +69,36 @@ START_TEST(counts) {
 }
 END_TEST
 
+// A thread's share of its time in output: an estimate, or, where that is longer than the thread has lived, a
+// limit that is marked as one.
+START_TEST(output_of_a_thread) {
+    make(0.01);
+    for (unsigned t = 0; t < 2; t++) {
+        slots[t]->attach_ns = 0;
+        slots[t]->attached_ns = t == 0 ? 500000000 : 10000000; // 90 ms in output are estimated
+    }
+    PfSnapshot *snapshot = take();
+    GPtrArray *threads = pf_snapshot_get_threads(snapshot);
+    g_autofree gchar *json = pf_snapshot_to_json(snapshot, NULL);
+    g_autofree gchar *text = pf_snapshot_to_text(snapshot, NULL, 80, FALSE);
+    for (unsigned i = 0; i < 2; i++) {
+        const PfThread *thread = g_ptr_array_index(threads, i);
+        gboolean lived_long = g_str_equal(thread->name, "main");
+        gdouble share = 100 * thread->stats.estimate.total_ns / (gdouble)thread->wall_ns;
+        ck_assert_uint_eq(thread->wall_ns, lived_long ? 500000000 : 10000000);
+        ck_assert(lived_long ? share > 10 && share < 25 : share > 500);
+        ck_assert_int_eq(thread->output_is_limit, !lived_long);
+        ck_assert_double_eq_tol(thread->output_percent, lived_long ? share : 100, 1e-9);
+    }
+    ck_assert_ptr_nonnull(
+        strstr(json, "\"output_share_percent\":100.0000,\"output_share_is_limit\":true"));
+    ck_assert_ptr_nonnull(strstr(json, "\"output_share_is_limit\":false"));
+    ck_assert_ptr_nonnull(strstr(text, " \u2264100 %  "));
+    g_object_unref(snapshot);
+    maker_clear(&maker);
+}
+END_TEST
+
 // The exit summary's own mathematics on the same strata gives the same.
 START_TEST(estimate) {
     make(0.01);
@@ -334,6 +364,7 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {counts,
+                                  output_of_a_thread,
                                   estimate,
                                   several_rates,
                                   few_and_all,

@@ -4,8 +4,9 @@
 # calls (test/targets/liboff.c), and the CPU time that this saves is compared with the estimate.  CPU time, since
 # their logs are in tmpfs, where no call waits, and since a busy machine does not change it.
 #
-# turn_off.py [ROUNDS] (make check-turn-off): 50 rounds of each program; the exit status is 1 unless of the
-# estimates 90 % are within their interval, for each program that gives one in half of the rounds; and for three.
+# turn_off.py [ROUNDS] (make check-turn-off): 50 estimates of each program, of 100 runs; the exit status is 1 unless of the
+# estimates 90 % are within their interval, for each program that gives half as many, and there are
+# three such.  On a busy machine there may not be: a finding asks for a tenth of the wall time.
 import json
 import os
 import resource
@@ -27,7 +28,7 @@ logging.basicConfig(level=os.environ.get("LEVEL", "DEBUG"))
 for i in range(30000): logging.debug("step %d", i)"""
 GAWK = """BEGIN { for (i = 0; i < 30000; i++) { for (k = 0; k < 10; k++) s += sqrt(k)
           if (!ENVIRON["QUIET"]) print "DEBUG: a step of the program" > "/dev/stderr" } }"""
-DASH = """[ "$QUIET" ] || set -x; i=0; while [ $i -lt 15000 ]; do i=$((i+1)); done"""
+DASH = """[ "$QUIET" ] || set -x; i=0; while [ $i -lt 6000 ]; do i=$((i+1)); done"""
 
 # The function that is left out, the program, and how its user would switch the line off.
 PROGRAMS = {
@@ -70,10 +71,11 @@ def measure(argv, folder, off):
 def judge(name, rounds, folder):
     function, make, switch = PROGRAMS[name]
     argv = make()
-    within = said = 0
+    within = said = tries = 0
     errors = []
     widths = []
-    for _ in range(rounds):
+    while said < rounds and tries < (2 if said else 1) * rounds:
+        tries += 1
         guess = estimate(argv, folder)
         if guess is None:
             continue
@@ -87,10 +89,10 @@ def judge(name, rounds, folder):
     share = measure(argv, folder, {"PF_OFF": function})[1]
     whole = f"; its own switch saves {measure(argv, folder, switch)[1]:.0f} %" if switch else ""
     low, high = (statistics.median(w[i] for w in widths or [(0, 0)]) for i in (0, 1))
-    print(f"{name:22} {within} of {said} within, {rounds - said} without a finding; estimate less measured "
+    print(f"{name:22} {within} of {said} within, {tries - said} without a finding; estimate less measured "
           f"{statistics.median(errors or [0]):+.0f} %, interval {low:+.0f} % to {high:+.0f} %; the calls are "
           f"{share:.0f} % of CPU time{whole}", flush=True)
-    return said >= 0.5 * rounds and within >= 0.9 * said
+    return within >= 0.9 * said if said >= 0.5 * rounds else None
 
 
 def main():
@@ -98,7 +100,8 @@ def main():
     folder = tempfile.mkdtemp(dir="/dev/shm", prefix="pf-off-")
     try:
         fine = [judge(name, rounds, folder) for name in PROGRAMS if shutil.which(PROGRAMS[name][1]()[0])]
-        print(f"load {os.getloadavg()[0]:.1f}; {sum(fine)} of {len(fine)} programs")
+        fine = [f for f in fine if f is not None]
+        print(f"load {os.getloadavg()[0]:.1f}; {sum(fine)} of {len(fine)} programs that gave estimates")
         return 0 if len(fine) >= 3 and all(fine) else 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -34,5 +34,7 @@ export function place(p: Place): string {
   if (p.source_function) return `${p.source_function} in ${module}`;
   return p.symbol ? `${p.symbol} in ${module}` : `${module}+0x${p.offset.toString(16)}`;
 }
+// A number stays on one line with its unit.
+export const tie = (text: string) => text.replace(/(\d) (?=(ns|µs|ms|s|%|B|KiB|MiB|GiB)\b|%|\d{3}\b)/g, "$1\u00a0");
 export const unit = (value: number, u: string) =>
   u === "nanoseconds" ? duration(value) : u === "bytes" ? bytes(value) : short(value);

@@ -3,7 +3,7 @@
 import { render, type ComponentChildren } from "preact";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
-import { bytes, duration, exact, percent, place, short } from "./format";
+import { bytes, duration, exact, percent, place, short, tie } from "./format";
 import { Icicle } from "./icicle";
 import { Table, type Column } from "./table";
 import { Timeline } from "./timeline";
@@ -47,7 +47,7 @@ function Header() {
     <p class="brand">pfprof {report.pfprof}</p>
     <h1><code>{run.command || p.command}</code></h1>
     <p class="sub">on {run.host} · pid {p.pid} · {end} · {new Date(p.start_time * 1000).toISOString().replace("T", " ").slice(0, 19)} UTC
-      · {report.processes.length} {report.processes.length === 1 ? "process" : "processes"}, {p.thread_count} {p.thread_count === 1 ? "thread" : "threads"}
+      · {report.processes.length} {report.processes.length === 1 ? "process" : "processes"}, {p.thread_count} {p.thread_count === 1 ? "thread" : "threads"}{" "}
       · sample rate {p.sample_rate}</p>
     <dl class="facts">
       <Fact name="messages" id="message_count">{exact(m.message_count)}</Fact>
@@ -69,10 +69,10 @@ function Header() {
 function Findings() {
   if (report.findings.length === 0) return <p class="good">Nothing here is worth changing.</p>;
   return <ol class="findings">{report.findings.map((f) => <li>
-    <h3>{f.title}</h3>
-    {f.saved_ns != null && <p class="worth">{duration(f.saved_ns)} <small>{f.saved_low_ns === f.saved_high_ns ? "" :
+    <h3>{tie(f.title)}</h3>
+    {f.saved_ns != null && <p class="worth"><small>saves about </small>{duration(f.saved_ns)} <small>{f.saved_low_ns === f.saved_high_ns ? "" :
       `95 %: ${duration(f.saved_low_ns)} to ${duration(f.saved_high_ns)}`}{f.wall_percent != null && ` · ${percent(f.wall_percent)} of wall`}</small></p>}
-    <p>{f.evidence}.</p><p class="step">{f.next_step}</p>
+    <p class="evidence">{tie(f.evidence)}.</p><p class="step">{f.next_step}</p>
   </li>)}</ol>;
 }
 
@@ -148,7 +148,7 @@ function App() {
         { title: "tiny", text: (s) => short(s.tiny_write_count), value: (s) => s.tiny_write_count }]} /></Section>
       <Section id="threads" title="Threads"><Table<Thread> caption="threads" rows={report.threads} columns={[
         { title: "thread", left: true, text: (t) => `${t.name} ${t.tid}`, value: (t) => t.tid }, ...numbers(report.threads),
-        { title: "of wall", text: (t) => percent(t.output_share_percent), value: (t) => t.output_share_percent },
+        { title: "of wall", text: (t) => (t.output_share_is_limit ? "≤ 100 %" : percent(t.output_share_percent)), value: (t) => t.output_share_percent },
         { title: "longest", text: (t) => duration(t.longest_stall_ns || null), value: (t) => t.longest_stall_ns }]} /></Section>
       <Section id="messages" title="Messages">
         <div class="columns">

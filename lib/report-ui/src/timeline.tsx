@@ -50,13 +50,13 @@ export function Timeline({ data }: { data: Data }) {
   useEffect(() => {
     const x = data.calls.map((_, i) => (i + 0.5) * data.bin_seconds);
     const rate = (list: number[]) => list.map((v) => v / data.bin_seconds);
-    const axis = { stroke: () => css("--dim"), grid: { stroke: () => css("--line") }, ticks: { show: false }, font: "11px system-ui" };
+    const axis = { stroke: () => css("--dim"), grid: { stroke: () => css("--line"), width: 1 }, ticks: { show: false }, font: "11px system-ui" };
     const make = () => new uPlot({
       width: chart.current!.clientWidth, height: 190, legend: { live: true },
       scales: { x: { time: false }, calls: {}, bytes: {}, cost: {} },
       cursor: { drag: { x: true, y: false } },
       axes: [
-        { ...axis, values: (_, v) => v.map((s) => `${+s.toFixed(3)} s`) },
+        { ...axis, size: 28, values: (_, v) => v.map((s) => `${+s.toFixed(3)} s`) },
         { ...axis, scale: "calls", size: LEFT, values: (_, v) => v.map((n) => `${short(n)}/s`) },
         { ...axis, scale: "cost", side: 1, size: RIGHT, grid: { show: false }, values: (_, v) => v.map((n) => `${+n.toFixed(1)} %`) },
       ],
@@ -78,10 +78,11 @@ export function Timeline({ data }: { data: Data }) {
       plot.current?.setSize({ width: chart.current!.clientWidth, height: 190 });
       heat(canvas.current!, data, latest.current, rows);
     };
-    const dark = matchMedia("(prefers-color-scheme: dark)");
+    // On paper the chart is as wide as the page, and in the colours of paper.
+    const media = ["(prefers-color-scheme: dark)", "print"].map((query) => matchMedia(query));
     addEventListener("resize", redraw);
-    dark.addEventListener("change", redraw);
-    return () => { removeEventListener("resize", redraw); dark.removeEventListener("change", redraw); plot.current?.destroy(); };
+    media.forEach((m) => m.addEventListener("change", redraw));
+    return () => { removeEventListener("resize", redraw); media.forEach((m) => m.removeEventListener("change", redraw)); plot.current?.destroy(); };
   }, []);
   useEffect(() => heat(canvas.current!, data, range, rows), [range]);
   const inside = (i: number) => !range || ((i + 1) * data.bin_seconds > range[0] && i * data.bin_seconds < range[1]);
@@ -104,6 +105,6 @@ export function Timeline({ data }: { data: Data }) {
         <button onClick={() => move(0.5, 1)} aria-label="later">→</button><button onClick={reset}>whole run</button>
       </span>
     </p>
-    <p class="note">Drag over the chart to look closer. One bin is {duration(data.bin_seconds * 1e9)}.</p>
+    <p class="note"><span class="screen">Drag over the chart to look closer. </span>A call counts when it ends; the time of several threads adds up. One bin is {duration(data.bin_seconds * 1e9)}.</p>
   </>;
 }
