@@ -17,6 +17,8 @@ def on_page_markdown(markdown, page, config, files):
         return f"[{path}]({os.path.relpath(path, here or '.')})"
 
     parts = re.split(r"(^```.*?^```$|`[^`\n]*`|\]\([^)]*\))", markdown, flags=re.M | re.S)
+    # What a table of GitHub's needs, a table here shows as it is.
+    parts[1::2] = [part if part.startswith("```") else part.replace("\\|", "|") for part in parts[1::2]]
     parts[::2] = [re.sub(r"\bdocs/([\w/-]+\.md)\b", link, part) for part in parts[::2]]
     return "".join(parts)
 
