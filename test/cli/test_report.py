@@ -6,6 +6,7 @@ import csv
 import glob
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -386,6 +387,30 @@ class Record(Case):
         self.assertAlmostEqual(sum(timeline["calls"]), report["metrics"]["message_count"], delta=len(timeline["calls"]))
         self.assertAlmostEqual(
             sum(map(sum, timeline["octaves"])) / sum(timeline["calls"]), 1, delta=0.05)
+
+    def test_record_doubles_its_bins(self):
+        """More than 240 bins of 20 ms: pairs become one, and nothing is lost of what came after record did."""
+        env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
+        path = os.path.join(self.folder, "long.pfs")
+        with subprocess.Popen([pf.build("habits"), "duplicates", "2000000000"], env=env, stderr=subprocess.DEVNULL) as process:
+            pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
+            count = lambda: json.loads(command("show", "--json", process.pid, env=self.env).stdout)["metrics"]["message_count"]
+            before = count()
+            command("record", "-s", 11, "-o", path, process.pid, env=self.env)
+            after = count()
+            process.kill()
+        report = self.report(path)
+        timeline = report["timeline"]
+        self.assertGreaterEqual(timeline["bin_seconds"], 0.08)  # doubled twice: after 4.8 s and after 9.6 s
+        self.assertEqual(math.log2(timeline["bin_seconds"] / 0.02) % 1, 0)
+        self.assertLessEqual(len(timeline["calls"]), 240)
+        self.assertGreaterEqual(len(timeline["calls"]) * timeline["bin_seconds"], 11)
+        total = sum(timeline["calls"])
+        # The counts are those since the process began, the timeline those since record came.
+        self.assertTrue(0.5 * (after - before) < total <= after - before, (before, total, after))
+        self.assertGreaterEqual(report["metrics"]["message_count"] - total, before - 1)
+        # It writes all the time: no half of the bins went missing.
+        self.assertGreater(sum(n > 0 for n in timeline["calls"]), len(timeline["calls"]) / 2)
 
     def test_record(self):
         env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
