@@ -388,6 +388,17 @@ class Record(Case):
         self.assertAlmostEqual(
             sum(map(sum, timeline["octaves"])) / sum(timeline["calls"]), 1, delta=0.05)
 
+    @unittest.skipUnless(os.geteuid() == 0, "only root's processes can become another user's")
+    def test_timeline_of_another_user(self):
+        """As servers' workers do: what they do is seen when they do it, not spread over their life."""
+        program = ("import os, time\nos.setuid(65534)\nos.write(2, b'begun\\n')\ntime.sleep(1)\n"
+                   "for i in range(20000): os.write(2, b'a line\\n')")
+        timeline = self.report(self.record("user", SYSTEM_PYTHON, "-c", program))["timeline"]
+        calls = timeline["calls"]
+        quiet = sum(calls[:int(0.8 / timeline["bin_seconds"])])
+        self.assertLess(quiet, 0.1 * sum(calls), calls)
+        self.assertGreater(sum(calls), 19000)
+
     def test_record_doubles_its_bins(self):
         """More than 240 bins of 20 ms: pairs become one, and nothing is lost of what came after record did."""
         env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
