@@ -148,7 +148,7 @@ static gchar *threads_of(const pf_search *self, const storm *found) {
     for (guint i = 0; most != NULL && i < threads->len; i++) {
         const PfThread *thread = g_ptr_array_index(threads, i);
         if (pf_leader_of_thread(thread->pid, thread->tid) == most->id) {
-            return g_strdup_printf("%s%u thread%s, %.0f %% by %s",
+            return g_strdup_printf("%s%u thread%s, %.0f %% of them by %s",
                                    count >= PF_TIMELINE_LEADERS ? "at least " : "", MAX(count, 1),
                                    count > 1 ? "s" : "", 100 * MIN(most->calls / found->calls, 1),
                                    thread->name);
@@ -190,13 +190,15 @@ void pf_find_storm(pf_search *self) {
     g_autofree gchar *threads = threads_of(self, &found);
     g_autofree gchar *clock =
         clock_text(pf_timeline_get_start_unix_ns(timeline) + (gint64)(begun * 1e9));
+    g_autofree gchar *all = pf_grouped_text((guint64)found.calls);
     g_autofree gchar *count = pf_grouped_text((guint64)found.of_log_lines);
     PfFinding *row = pf_search_add(
         self, "storm",
-        g_strdup_printf("log storm of %.2f s from %s: up to %s lines a second, where %s are usual",
-                        lasted, place, peak, usual),
-        g_strdup_printf("it began at %s, %.2f s after the start: %s lines by %s", clock, begun,
-                        count, threads),
+        g_strdup_printf(
+            "log storm of %.2f s from %s: up to %s output calls a second, where %s are usual",
+            lasted, place, peak, usual),
+        g_strdup_printf("it began at %s, %.2f s after the start: %s of %s calls are log lines; %s",
+                        clock, begun, count, all, threads),
         g_strdup("put a limit on that line: so many a second, then one line with the number of "
                  "those left out"),
         saving);

@@ -222,21 +222,6 @@ void pf_flame_free(pf_flame *self) {
     g_free(self);
 }
 
-void pf_flame_put_lines(const pf_flame *self, pf_json *json, const gchar *name) {
-    pf_json_begin(json, name, '[');
-    for (guint i = 0; i < self->lines->len; i++) {
-        const pf_flame_line *line = pf_flame_line_at(self, i);
-        pf_json_element(json, '{');
-        pf_json_string(json, "name", line->name);
-        if (line->file != NULL) {
-            pf_json_string(json, "file", line->file);
-            pf_json_uint(json, "line", line->line);
-        }
-        pf_json_end(json, '}');
-    }
-    pf_json_end(json, ']');
-}
-
 gdouble pf_flame_total(const pf_flame *self, pf_flame_value value) {
     gdouble sum = 0;
     for (guint i = 0; i < self->paths->len; i++) {

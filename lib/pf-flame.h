@@ -50,8 +50,9 @@ typedef struct {
 
 pf_flame *pf_flame_new(PfSnapshot *snapshot, PfSymbolizer *symbolizer);
 void pf_flame_free(pf_flame *self);
-// The lines as an array of objects.
-void pf_flame_put_lines(const pf_flame *self, pf_json *json, const gchar *name);
+// The elements of an array that was begun: lines; a path's indices into them, outermost first.
+void pf_flame_put_lines(const pf_flame *self, pf_json *json);
+void pf_flame_put_frames(const pf_flame *self, pf_json *json, const pf_flame_path *path);
 gdouble pf_flame_total(const pf_flame *self, pf_flame_value value);
 
 static inline pf_flame_line *pf_flame_line_at(const pf_flame *self, guint index) {

@@ -51,15 +51,8 @@ static void put_profile(pf_json *json, const pf_flame *flame, pf_flame_value val
     pf_json_fixed(json, "endValue", pf_flame_total(flame, value), 3);
     pf_json_begin(json, "samples", '[');
     for (guint i = 0; i < flame->paths->len; i++) {
-        const pf_flame_path *path = pf_flame_path_at(flame, i);
         pf_json_element(json, '[');
-        for (guint p = path->depth; p-- > 0;) {
-            const GArray *lines = pf_flame_place_at(flame, path->places[p])->lines;
-            for (guint l = lines->len; l-- > 0;) {
-                pf_json_element(json, 0);
-                pf_json_number(json, g_array_index(lines, guint, l), 0);
-            }
-        }
+        pf_flame_put_frames(flame, json, pf_flame_path_at(flame, i));
         pf_json_end(json, ']');
     }
     pf_json_end(json, ']');
@@ -81,7 +74,9 @@ void pf_format_write_speedscope(GString *text, PfSnapshot *snapshot, const pf_fl
     pf_json_string(&json, "exporter", "pfprof@" PF_VERSION);
     pf_json_uint(&json, "activeProfileIndex", 0);
     pf_json_begin(&json, "shared", '{');
-    pf_flame_put_lines(flame, &json, "frames");
+    pf_json_begin(&json, "frames", '[');
+    pf_flame_put_lines(flame, &json);
+    pf_json_end(&json, ']');
     pf_json_end(&json, '}');
     pf_json_begin(&json, "profiles", '[');
     for (guint value = 0; value < PF_FLAME_VALUES; value++) {

@@ -67,13 +67,7 @@ static void put_timeline(pf_json *json, PfSession *self) {
 static void put_path(pf_json *json, const pf_flame *flame, const pf_flame_path *path) {
     pf_json_element(json, '{');
     pf_json_begin(json, "frames", '['); // outermost first
-    for (guint p = path->depth; p-- > 0;) {
-        const GArray *lines = pf_flame_place_at(flame, path->places[p])->lines;
-        for (guint l = lines->len; l-- > 0;) {
-            pf_json_element(json, 0);
-            pf_json_number(json, g_array_index(lines, guint, l), 0);
-        }
-    }
+    pf_flame_put_frames(flame, json, path);
     pf_json_end(json, ']');
     pf_json_begin(json, "values", '[');
     for (guint v = 0; v < PF_FLAME_VALUES; v++) {
@@ -95,7 +89,9 @@ static void put_flame(pf_json *json, PfSnapshot *snapshot, PfSymbolizer *symboli
         pf_json_end(json, '}');
     }
     pf_json_end(json, ']');
-    pf_flame_put_lines(flame, json, "lines");
+    pf_json_begin(json, "lines", '[');
+    pf_flame_put_lines(flame, json);
+    pf_json_end(json, ']');
     pf_json_begin(json, "samples", '[');
     for (guint i = 0; i < flame->paths->len; i++) {
         put_path(json, flame, pf_flame_path_at(flame, i));

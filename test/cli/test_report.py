@@ -6,6 +6,7 @@ import csv
 import glob
 import io
 import json
+import math
 import os
 import re
 import shutil
@@ -215,10 +216,10 @@ class Findings(Case):
         report = self.report(path)
         storm = next(f for f in report["findings"] if f["kind"] == "storm")
         self.assertIn("in stormer", storm["place"])
-        began, lines = re.search(r", ([0-9.]+) s after the start: ([0-9 ]+) lines by 2 threads, ", storm["evidence"]).groups()
+        began, lines = re.search(r", ([0-9.]+) s after the start: ([0-9 ]+) of [0-9 ]+ calls are log lines; 2 threads, ", storm["evidence"]).groups()
         self.assertTrue(0.35 < float(began) < 2, storm["evidence"])  # it waits 21 times 20 ms before
         self.assertTrue(30000 < int(lines.replace(" ", "")) <= 40000, storm["evidence"])
-        peak, usual = (int(n.replace(" ", "")) for n in re.search(r"up to ([0-9 ]+) lines a second, where ([0-9 ]+) are", storm["title"]).groups())
+        peak, usual = (int(n.replace(" ", "")) for n in re.search(r"up to ([0-9 ]+) output calls a second, where ([0-9 ]+) are", storm["title"]).groups())
         self.assertLess(usual, 60)
         width = report["timeline"]["bin_seconds"]
         self.assertAlmostEqual(peak, max(report["timeline"]["calls"]) / width, delta=1 + 0.1 / width)
@@ -386,6 +387,41 @@ class Record(Case):
         self.assertAlmostEqual(sum(timeline["calls"]), report["metrics"]["message_count"], delta=len(timeline["calls"]))
         self.assertAlmostEqual(
             sum(map(sum, timeline["octaves"])) / sum(timeline["calls"]), 1, delta=0.05)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root's processes can become another user's")
+    def test_timeline_of_another_user(self):
+        """As servers' workers do: what they do is seen when they do it, not spread over their life."""
+        program = ("import os, time\nos.setuid(65534)\nos.write(2, b'begun\\n')\ntime.sleep(1)\n"
+                   "for i in range(20000): os.write(2, b'a line\\n')")
+        timeline = self.report(self.record("user", SYSTEM_PYTHON, "-c", program))["timeline"]
+        calls = timeline["calls"]
+        quiet = sum(calls[:int(0.8 / timeline["bin_seconds"])])
+        self.assertLess(quiet, 0.1 * sum(calls), calls)
+        self.assertGreater(sum(calls), 19000)
+
+    def test_record_doubles_its_bins(self):
+        """More than 240 bins of 20 ms: pairs become one, and nothing is lost of what came after record did."""
+        env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
+        path = os.path.join(self.folder, "long.pfs")
+        with subprocess.Popen([pf.build("habits"), "duplicates", "2000000000"], env=env, stderr=subprocess.DEVNULL) as process:
+            pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
+            count = lambda: json.loads(command("show", "--json", process.pid, env=self.env).stdout)["metrics"]["message_count"]
+            before = count()
+            command("record", "-s", 11, "-o", path, process.pid, env=self.env)
+            after = count()
+            process.kill()
+        report = self.report(path)
+        timeline = report["timeline"]
+        self.assertGreaterEqual(timeline["bin_seconds"], 0.08)  # doubled twice: after 4.8 s and after 9.6 s
+        self.assertEqual(math.log2(timeline["bin_seconds"] / 0.02) % 1, 0)
+        self.assertLessEqual(len(timeline["calls"]), 240)
+        self.assertGreaterEqual(len(timeline["calls"]) * timeline["bin_seconds"], 11)
+        total = sum(timeline["calls"])
+        # The counts are those since the process began, the timeline those since record came.
+        self.assertTrue(0.5 * (after - before) < total <= after - before, (before, total, after))
+        self.assertGreaterEqual(report["metrics"]["message_count"] - total, before - 1)
+        # It writes all the time: no half of the bins went missing.
+        self.assertGreater(sum(n > 0 for n in timeline["calls"]), len(timeline["calls"]) / 2)
 
     def test_record(self):
         env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}

@@ -4,9 +4,9 @@
 # calls (test/targets/liboff.c), and the CPU time that this saves is compared with the estimate.  CPU time, since
 # their logs are in tmpfs, where no call waits, and since a busy machine does not change it.
 #
-# turn_off.py [ROUNDS] (make check-turn-off): 50 estimates of each program, of 100 runs; the exit status is 1 unless of the
-# estimates 90 % are within their interval, for each program that gives half as many, and there are
-# three such.  On a busy machine there may not be: a finding asks for a tenth of the wall time.
+# turn_off.py [ROUNDS] (make check-turn-off): 50 estimates of each program, of 100 runs; the exit status is 1 unless
+# 90 % of them are within their interval, for each program that gives half as many, and there are three
+# such.  On a busy machine there may not be: a finding asks for a tenth of the wall time.
 import json
 import os
 import resource
@@ -26,7 +26,7 @@ PAIRS = 3  # of runs with and without, one after the other; their median counts
 PYTHON = """import logging, os
 logging.basicConfig(level=os.environ.get("LEVEL", "DEBUG"))
 for i in range(30000): logging.debug("step %d", i)"""
-GAWK = """BEGIN { for (i = 0; i < 30000; i++) { for (k = 0; k < 10; k++) s += sqrt(k)
+GAWK = """BEGIN { for (i = 0; i < 20000; i++) { for (k = 0; k < 10; k++) s += sqrt(k)
           if (!ENVIRON["QUIET"]) print "DEBUG: a step of the program" > "/dev/stderr" } }"""
 DASH = """[ "$QUIET" ] || set -x; i=0; while [ $i -lt 6000 ]; do i=$((i+1)); done"""
 
