@@ -123,6 +123,9 @@ MUTANTS = [
     # --- worlds
     ("a program of another libc runs unmeasured", "test_worlds Unreached.test_a_musl_program",
      [("preload/pf-init.c", "if (pf_libc_is_foreign()) {", "if (0 && pf_libc_is_foreign()) {")]),
+    ("what lies behind a string's end decides nothing", "test_worlds Tools.test_valgrind_of_real_programs",
+     [("preload/pf-length.h", "(here & ((2u << last) - 1))", "(here & (ends ^ (ends - 1)))"),
+      ("preload/pf-length.h", "(high & ((2u << last) - 1))", "(high & (ends ^ (ends - 1)))")]),
     ("exceptions unwind through us", "test_worlds Made.test_exceptions_through_stdio",
      [("preload/meson.build", "  '-fexceptions',\n", "  '-fno-exceptions', '-fno-asynchronous-unwind-tables',\n")]),
     ("a wrapper takes little of the stack", "scripts/check-stack build-mutants",
