@@ -20,8 +20,10 @@ PF_INLINE bool pf_short_text(const char *text, size_t *ret_length, bool *ret_asc
     unsigned ends = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, zero)) >> before;
     unsigned high = (unsigned)_mm_movemask_epi8(bytes) >> before;
     if (ends != 0) {
-        *ret_length = (unsigned)__builtin_ctz(ends);
-        *ret_ascii = (high & (ends ^ (ends - 1))) == 0;
+        const unsigned last = (unsigned)__builtin_ctz(ends);
+        *ret_length = last;
+        // `ends ^ (ends - 1)` is the same, but memcheck takes it for made of what lies behind the end.
+        *ret_ascii = (high & ((2u << last) - 1)) == 0;
         return true;
     }
 #pragma GCC unroll 4
@@ -30,8 +32,9 @@ PF_INLINE bool pf_short_text(const char *text, size_t *ret_length, bool *ret_asc
         ends = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, zero));
         unsigned here = (unsigned)_mm_movemask_epi8(bytes);
         if (ends != 0) {
-            *ret_length = 16 * i - before + (unsigned)__builtin_ctz(ends);
-            *ret_ascii = (high | (here & (ends ^ (ends - 1)))) == 0;
+            const unsigned last = (unsigned)__builtin_ctz(ends);
+            *ret_length = 16 * i - before + last;
+            *ret_ascii = (high | (here & ((2u << last) - 1))) == 0;
             return true;
         }
         high |= here;

@@ -244,6 +244,23 @@ class Tools(World):
             self.assertEqual(run.stderr, b"end\n")
             self.of_plain(run)
 
+    def test_valgrind_of_real_programs(self):
+        """What memcheck says of them bare it says of them under us: nothing; no memory of ours is lost."""
+        text = os.path.join(pf.SOURCES, "plain.c")
+        for argv in ([pf.need("gzip"), "-c", text], [pf.need("ls"), "-la", "/usr/lib"],
+                     [pf.need("bash"), "-c", "for i in 1 2 3; do printf '%s\n' $i; echo $i >&2; done; (echo sub)"]):
+            command = [pf.need("valgrind"), "-q", "--error-exitcode=9", "--leak-check=full",
+                       "--errors-for-leak-kinds=definite", *argv]
+            bare = pf.execute(command, profiled=False)
+            with self.subTest(argv=argv[:2]):
+                if bare.status != 0:
+                    self.skipTest(f"not clean here even bare: {bare.stderr[-200:]!r}")
+                for rate in ("1.0", "0.01"):
+                    run = pf.execute(command, SAMPLE_RATE=rate)
+                    self.assert_same(bare, run)
+                    self.assertGreater(sum(o["metrics"]["message_count"]
+                                           for ones in run.summaries().values() for o in ones), 0)
+
     def test_gdb_in_the_middle_of_a_call(self):
         """Stops in the wrappers, steps through one and goes on."""
         program = compiled("debug", "gcc", "-g")

@@ -81,7 +81,7 @@ MUTANTS = [
      [("preload/pf-slot.c", "    __atomic_store_n(&slot->state, PF_SLOT_FREE, __ATOMIC_RELEASE);\n", "")]),
     ("a thread's slot is not used after its end", "test_promises Threads.test_key_destructors",
      [("preload/pf-slot.c", "    pf_thread.slot = NULL;\n    pf_thread.scopes = NULL;\n", "")]),
-    ("shared words are read as such", "scripts/check-threads 3 2",
+    ("shared words are read as such", "scripts/check-threads 3 1",
      [("preload/pf-stream.c", "if (__atomic_load_n(&inode_of[id], __ATOMIC_RELAXED) == identity->inode) {",
        "if (inode_of[id] == identity->inode) {")]),
     # --- limits and places
@@ -123,8 +123,12 @@ MUTANTS = [
     # --- worlds
     ("a program of another libc runs unmeasured", "test_worlds Unreached.test_a_musl_program",
      [("preload/pf-init.c", "if (pf_libc_is_foreign()) {", "if (0 && pf_libc_is_foreign()) {")]),
+    ("what lies behind a string's end decides nothing", "test_worlds Tools.test_valgrind_of_real_programs",
+     [("preload/pf-length.h", "(here & ((2u << last) - 1))", "(here & (ends ^ (ends - 1)))"),
+      ("preload/pf-length.h", "(high & ((2u << last) - 1))", "(high & (ends ^ (ends - 1)))")]),
     ("exceptions unwind through us", "test_worlds Made.test_exceptions_through_stdio",
      [("preload/meson.build", "  '-fexceptions',\n", "  '-fno-exceptions', '-fno-asynchronous-unwind-tables',\n")]),
     ("a wrapper takes little of the stack", "scripts/check-stack build-mutants",
-     [("preload/pf-init.c", "names[2048]", "names[32768]")]),
+     [("preload/pf-record.c", "    probe->detail = NULL;\n    probe->locked = false;\n",
+       "    char waste_[8192];\n    __asm__ volatile(\"\" : : \"r\"(waste_) : \"memory\");\n    probe->detail = NULL;\n    probe->locked = false;\n")]),
 ]

@@ -61,6 +61,9 @@ static void *writer(void *shared) {
     snprintf(path, sizeof path, "%d", gettid());
     for (int i = 0;; i++) {
         round_of_calls(shared, path, i);
+        if (i % 8 == 0) {
+            unlink(path); // a log that is rotated: its name leads to another file from now on
+        }
         if (i % 16 == 0) {
             pthread_t thread;
             must(pthread_create(&thread, NULL, short_lived, shared) == 0, "pthread_create");
