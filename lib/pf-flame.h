@@ -4,6 +4,7 @@
 // The numbers of a call site are exact (or its estimate); they are shared out among the stacks that
 // were taken of it, so that all paths together give the totals of the summary.
 #pragma once
+#include "pf-json-writer.h"
 #include "pf-snapshot.h"
 
 typedef enum {
@@ -49,6 +50,8 @@ typedef struct {
 
 pf_flame *pf_flame_new(PfSnapshot *snapshot, PfSymbolizer *symbolizer);
 void pf_flame_free(pf_flame *self);
+// All lines as an array.
+void pf_flame_put_lines(const pf_flame *flame, pf_json *json, const gchar *name);
 gdouble pf_flame_total(const pf_flame *self, pf_flame_value value);
 
 static inline pf_flame_line *pf_flame_line_at(const pf_flame *self, guint index) {

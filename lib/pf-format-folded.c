@@ -42,21 +42,6 @@ void pf_format_write_folded(GString *text, const pf_flame *flame) {
 
 // --- speedscope
 
-static void put_frames(pf_json *json, const pf_flame *flame) {
-    pf_json_begin(json, "frames", '[');
-    for (guint i = 0; i < flame->lines->len; i++) {
-        const pf_flame_line *line = pf_flame_line_at(flame, i);
-        pf_json_element(json, '{');
-        pf_json_string(json, "name", line->name);
-        if (line->file != NULL) {
-            pf_json_string(json, "file", line->file);
-            pf_json_uint(json, "line", line->line);
-        }
-        pf_json_end(json, '}');
-    }
-    pf_json_end(json, ']');
-}
-
 static void put_profile(pf_json *json, const pf_flame *flame, pf_flame_value value) {
     pf_json_element(json, '{');
     pf_json_string(json, "type", "sampled");
@@ -96,7 +81,7 @@ void pf_format_write_speedscope(GString *text, PfSnapshot *snapshot, const pf_fl
     pf_json_string(&json, "exporter", "pfprof@" PF_VERSION);
     pf_json_uint(&json, "activeProfileIndex", 0);
     pf_json_begin(&json, "shared", '{');
-    put_frames(&json, flame);
+    pf_flame_put_lines(flame, &json, "frames");
     pf_json_end(&json, '}');
     pf_json_begin(&json, "profiles", '[');
     for (guint value = 0; value < PF_FLAME_VALUES; value++) {

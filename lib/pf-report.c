@@ -95,18 +95,7 @@ static void put_flame(pf_json *json, PfSnapshot *snapshot, PfSymbolizer *symboli
         pf_json_end(json, '}');
     }
     pf_json_end(json, ']');
-    pf_json_begin(json, "lines", '[');
-    for (guint i = 0; i < flame->lines->len; i++) {
-        const pf_flame_line *line = pf_flame_line_at(flame, i);
-        pf_json_element(json, '{');
-        pf_json_string(json, "name", line->name);
-        if (line->file != NULL) {
-            pf_json_string(json, "file", line->file);
-            pf_json_uint(json, "line", line->line);
-        }
-        pf_json_end(json, '}');
-    }
-    pf_json_end(json, ']');
+    pf_flame_put_lines(flame, json, "lines");
     pf_json_begin(json, "samples", '[');
     for (guint i = 0; i < flame->paths->len; i++) {
         put_path(json, flame, pf_flame_path_at(flame, i));
