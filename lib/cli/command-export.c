@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define FORMS "pprof, folded, speedscope, chrome-trace, json, csv, openmetrics or prometheus"
+
 static const cli_option options[] = {
     {"format", 'f', "FORMAT",
      "pprof, folded, speedscope, chrome-trace, json, csv, openmetrics or prometheus"},
@@ -31,9 +33,12 @@ static gint run(cli_args *args) {
     const gchar *path = cli_value(args, "output");
     g_autoptr(GError) error = NULL;
     PfFormat format;
-    if (name == NULL || !pf_format_from_string(name, &format)) {
-        return cli_fail("which form?  --format pprof, folded, speedscope, chrome-trace, json, csv, "
-                        "openmetrics or prometheus");
+    if (name != NULL && !pf_format_from_string(name, &format)) {
+        g_autofree gchar *safe = pf_human_text(name, 40);
+        return cli_fail("--format \"%s\" is not one of " FORMS, safe);
+    }
+    if (name == NULL) {
+        return cli_fail("which form?  --format: " FORMS);
     }
     if (format == PF_FORMAT_PPROF && path == NULL && isatty(STDOUT_FILENO)) {
         return cli_fail("a pprof profile is no text for a terminal: name a file by --output");

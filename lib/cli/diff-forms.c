@@ -4,14 +4,30 @@
 #include <string.h>
 
 #define MOST_ROWS 20u
+#define NAME_COLUMNS 33
+
+static const gchar *unknown_text(const PfChange *change) {
+    return change->before <= 0 && change->after > 0   ? "new"
+           : change->after <= 0 && change->before > 0 ? "gone"
+                                                      : "–";
+}
 
 static gchar *change_text(const PfChange *change) {
-    if (!change->is_known) {
-        return g_strdup(change->before <= 0 && change->after > 0   ? "new"
-                        : change->after <= 0 && change->before > 0 ? "gone"
-                                                                   : "–");
+    return change->is_known ? g_strdup_printf("%+.1f %% (%+.1f to %+.1f)", change->percent,
+                                              change->low, change->high)
+                            : g_strdup(unknown_text(change));
+}
+
+// For 80 columns.
+static gchar *short_change_text(const PfChange *change) {
+    const gdouble values[] = {change->percent, change->low, change->high};
+    gchar text[3][24];
+    for (guint i = 0; i < 3; i++) {
+        g_snprintf(text[i], sizeof text[i], "%+.*f", ABS(values[i]) < (i == 0 ? 99.95 : 9.95),
+                   values[i]);
     }
-    return g_strdup_printf("%+.1f %% (%+.1f to %+.1f)", change->percent, change->low, change->high);
+    return change->is_known ? g_strdup_printf("%s %% (%s to %s)", text[0], text[1], text[2])
+                            : g_strdup(unknown_text(change));
 }
 
 static gboolean any_significant(const PfDifference *row) {
@@ -38,18 +54,19 @@ gchar *diff_to_text(const diff_result *result) {
     guint shown = 0;
     g_string_append_printf(text,
                            "\n  %s → %s   95 %% intervals for all lines together\n\n"
-                           "  line%*scost                         calls\n",
-                           result->before, result->after, 44, "");
+                           "  line%*scost                  calls\n",
+                           result->before, result->after, NAME_COLUMNS - 2, "");
     for (guint i = 0; i < result->rows->len && shown < MOST_ROWS; i++) {
         const PfDifference *row = g_ptr_array_index(result->rows, i);
         g_autofree gchar *name = g_strdup_printf("%s in %s", row->function, row->caller);
-        g_autofree gchar *safe = pf_human_text(name, 44);
-        g_autofree gchar *cost = change_text(&row->cost);
-        g_autofree gchar *calls = change_text(&row->calls);
-        gint pad = 44 - (gint)pf_human_columns(safe);
-        g_string_append_printf(text, "%c %s%*s  %-28s %s\n",
+        g_autofree gchar *safe = pf_human_text(name, NAME_COLUMNS);
+        g_autofree gchar *cost = short_change_text(&row->cost);
+        g_autofree gchar *calls = short_change_text(&row->calls);
+        gint pad = NAME_COLUMNS - (gint)pf_human_columns(safe);
+        gint cost_pad = 21 - (gint)pf_human_columns(cost);
+        g_string_append_printf(text, "%c %s%*s  %s%*s %s\n",
                                any_significant(row) || is_new_or_gone(row) ? '*' : ' ', safe,
-                               MAX(pad, 0), "", cost, calls);
+                               MAX(pad, 0), "", cost, MAX(cost_pad, 0), "", calls);
         shown++;
     }
     if (result->rows->len > shown) {

@@ -345,6 +345,7 @@ class Diff(Case):
         for operands in (["vs", a], [a, "vs"], [a, b, a], [a, "vs", b, "vs", a]):
             self.assertIn(b"BEFORE... vs AFTER...", command("diff", *operands, status=2).stderr)
         text = command("diff", a, b, "vs", b, a).stdout.decode()
+        self.assertTrue(all(len(line) <= 80 for line in text.splitlines()[3:]), text)
         self.assertIn("a.pfs and 1 more → ", text)
 
     def test_ten_percent(self):
