@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli test/export)
 
 .PHONY: all lib library command tests run check check-report check-turn-off report-ui conform \
-    check-sanitize bench bench-peers bench-lib bench-snapshot install \
+    check-sanitize bench bench-peers bench-lib bench-snapshot bench-samplers install \
     install-preload deb check-deb site docs format clean help bootstrap
 .DEFAULT_GOAL := lib
 
@@ -169,7 +169,7 @@ help:
 	@echo 'make bench-samplers           samplers on laws and on traces of real programs; writes an SVG'
 	@echo 'make install DESTDIR= PREFIX= everything: libraries, headers, pfprof, man pages, completion'
 	@echo 'make install-preload          libpfprof.so and <pf-profile.h> alone, without GLib'
-	@echo 'make deb, make check-deb       Debian packages into build-deb/; built twice, checked, tried'
+	@echo 'make deb, make check-deb      Debian packages into build-deb/; built twice, checked, tried'
 	@echo 'make site                     docs/ as pages in $(BUILD)/site'
 	@echo 'make docs                     write docs/calls.md and docs/environment.md from the tables'
 	@echo 'make format                   format the C sources'

@@ -229,18 +229,3 @@ gdouble pf_flame_total(const pf_flame *self, pf_flame_value value) {
     }
     return sum;
 }
-
-void pf_flame_put_lines(const pf_flame *flame, pf_json *json, const gchar *name) {
-    pf_json_begin(json, name, '[');
-    for (guint i = 0; i < flame->lines->len; i++) {
-        const pf_flame_line *line = pf_flame_line_at(flame, i);
-        pf_json_element(json, '{');
-        pf_json_string(json, "name", line->name);
-        if (line->file != NULL) {
-            pf_json_string(json, "file", line->file);
-            pf_json_uint(json, "line", line->line);
-        }
-        pf_json_end(json, '}');
-    }
-    pf_json_end(json, ']');
-}

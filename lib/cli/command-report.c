@@ -40,13 +40,17 @@ static void put_numbers(GString *text, const PfStats *stats) {
     gboolean known = pf_stats_has_estimate(stats);
     g_autofree gchar *calls = pf_human_count((gdouble)stats->message_count);
     g_autofree gchar *bytes = pf_human_bytes((gdouble)stats->bytes);
-    g_autofree gchar *total = pf_human_duration(known ? stats->estimate.total_ns : -1);
-    g_autofree gchar *low = pf_human_duration(known ? stats->estimate.low_ns : -1);
-    g_autofree gchar *high = pf_human_duration(known ? stats->estimate.high_ns : -1);
-    g_string_append_printf(text,
-                           "    %s calls, %s, %s (95 %%: %s to %s), %" G_GUINT64_FORMAT
-                           " errors\n    p50 p90 p99 max:",
-                           calls, bytes, total, low, high, stats->error_count);
+    g_string_append_printf(text, "    %s calls, %s, ", calls, bytes);
+    if (known) {
+        g_autofree gchar *total = pf_human_duration(stats->estimate.total_ns);
+        g_autofree gchar *low = pf_human_duration(stats->estimate.low_ns);
+        g_autofree gchar *high = pf_human_duration(stats->estimate.high_ns);
+        g_string_append_printf(text, "%s (95 %%: %s to %s)", total, low, high);
+    } else {
+        g_string_append(text, "not enough samples for a time");
+    }
+    g_string_append_printf(
+        text, ", %" G_GUINT64_FORMAT " errors\n    p50 p90 p99 max:", stats->error_count);
     for (guint i = 0; i < G_N_ELEMENTS(shares); i++) {
         gdouble ns = -1;
         pf_stats_get_quantile_ns(stats, shares[i], &ns);

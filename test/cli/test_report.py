@@ -185,6 +185,13 @@ class Exports(Case):
         text = command("report", "--site", "in debug", self.path).stdout.decode()
         self.assertIn("habits.c", text)
         self.assertIn("stack, about", text)
+        self.assertRegex(text, r"\(95 %: \d.* to \d.*\)")
+
+    def test_a_site_of_which_little_was_timed(self):
+        path = os.path.join(self.folder, "few.pfs")
+        command("run", "--rate", "0.0001", "--save", path, "--", pf.build("habits"), "debug", "2000")
+        text = command("report", "--site", "in debug", path).stdout.decode()
+        self.assertIn("not enough samples for a time", text)
 
 
 class Findings(Case):

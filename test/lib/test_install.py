@@ -91,6 +91,16 @@ class Installed(unittest.TestCase):
                              capture_output=True, text=True, check=True)
         self.assertIn("profiled scopes", run.stderr)
 
+    def test_the_programs_find_the_library(self):
+        environment = {name: value for name, value in self.install.environment.items()
+                       if name != "LD_LIBRARY_PATH"}
+        for name, argument, said in (("pfprof", "--version", "pfprof "), ("pfprof-steer", "", "usage")):
+            program = os.path.join(self.install.prefix, "bin", name)
+            if os.path.exists(program): # pfprof needs more to be built
+                run = subprocess.run([program, argument], env=environment, capture_output=True,
+                                     text=True, check=False)
+                self.assertIn(said, run.stdout + run.stderr)
+
     def test_a_project_of_a_stranger(self):
         run = self.install.run([os.path.join(SOURCE, "test/stranger/build-all")],
                                {"CMAKE_PREFIX_PATH": self.install.prefix})
