@@ -12,6 +12,7 @@
 #define EVEN_OF_BRIEF 0.85 // likewise, where processes end before they can be steered
 #define BRIEF_SECONDS 1.0  // that such a process is watched
 #define SEVERAL 4u
+#define MOST_DEBT 1.0       // seconds of budget that such a program may owe
 #define LEAST_OF_BUDGET 0.1 // for timing, however dear the counting is
 #define REPAY_SECONDS 4.0   // in which what was spent too much is made up for
 #define SAVE_SECONDS 20.0   // in which what was spent too little may be spent
@@ -222,9 +223,13 @@ static gdouble share_out(PfAdaptiveSampler *self, const PfSamplingContext *conte
     for (gsize i = count; i < all; i++) {
         count_ns += shares[i].calls * context->count_cost_ns;
     }
+    gdouble budget = self->budget * self->cpu_seconds / self->seconds * 1e9;
     gdouble timing_ns = left_for_timing(self, count_ns);
     gdouble most = most_for_timing(self, context, sites);
-    gdouble budget = self->budget * self->cpu_seconds / self->seconds * 1e9;
+    if (is_brief(self) && self->budget * self->cpu_ns - self->spent_ns > -MOST_DEBT * budget) {
+        timing_ns = MAX(budget - count_ns, LEAST_OF_BUDGET * budget);
+        most = G_MAXDOUBLE;
+    }
     self->even = even_rate(shares, all, MAX(budget - count_ns, LEAST_OF_BUDGET * budget));
     gdouble even = is_brief(self) ? EVEN_OF_BRIEF : EVEN;
     pf_allocate(shares, all, timing_ns, even, MIN(FAIR, 1 - even));
