@@ -87,7 +87,10 @@ class Observer(pf.Case):
 
     def starts(self, folder):
         """What steer.lock says: docs/segment-format.md, steer.lock."""
-        with open(os.path.join(folder, "steer.lock"), "rb") as file:
+        path = os.path.join(folder, "steer.lock")
+        if not os.path.exists(path):
+            return {}
+        with open(path, "rb") as file:
             return {program: rate for program, rate in struct.iter_unpack("<Qd", file.read()) if program}
 
     def timed_of(self, run, program, lines):
