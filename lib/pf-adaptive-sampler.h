@@ -11,6 +11,7 @@ PF_API G_DECLARE_FINAL_TYPE(PfAdaptiveSampler, pf_adaptive_sampler, PF, ADAPTIVE
 
 PF_API PfAdaptiveSampler *pf_adaptive_sampler_new(const PfAdaptiveSamplingConfig *config);
 PF_API gdouble pf_adaptive_sampler_get_spent(PfAdaptiveSampler *self);
+PF_API gdouble pf_adaptive_sampler_get_even_rate(PfAdaptiveSampler *self);
 PF_API guint pf_adaptive_sampler_get_change_count(PfAdaptiveSampler *self);
 
 G_END_DECLS

@@ -49,18 +49,18 @@ static void forget(pf_learned_site *self, gdouble keep) {
 }
 
 gboolean pf_learned_site_update(pf_learned_site *self, const PfSamplingStratum *stratum,
-                                gdouble seconds, gdouble half_life) {
+                                gdouble seconds, gdouble age, gdouble half_life, gboolean explore) {
     gdouble n = (gdouble)stratum->sampled;
     gboolean is_new = self->count == 0 && self->calls == 0;
-    gboolean changed = watch(self, stratum);
+    gboolean changed = explore && watch(self, stratum);
     if (changed) {
         forget(self, 0);
         self->above = self->below = 0;
         self->wanted = CHANGED_WANTS;
-    } else if (self->count > KEEP_LEAST && seconds > 0) {
-        forget(self, MAX(exp2(-seconds / half_life), KEEP_LEAST / self->count));
+    } else if (self->count > KEEP_LEAST && age > 0) {
+        forget(self, MAX(exp2(-age / half_life), KEEP_LEAST / self->count));
     }
-    if (is_new) {
+    if (is_new && explore) {
         self->wanted = NEW_WANTS;
     }
     self->count += n;
@@ -68,7 +68,8 @@ gboolean pf_learned_site_update(pf_learned_site *self, const PfSamplingStratum *
     self->sumsq += stratum->sumsq_ns2;
     self->peak = MAX(self->peak, stratum->sumsq_ns2);
     self->wanted = MAX(self->wanted - n, 0);
-    self->calls = self->calls * exp2(-seconds / half_life) + (gdouble)stratum->calls;
+    self->calls = self->calls * exp2(-age / half_life) + (gdouble)stratum->calls;
+    self->cost_ns = stratum->cost_ns;
     self->calls_now = seconds > 0 ? (gdouble)stratum->calls / seconds : 0;
     return changed;
 }

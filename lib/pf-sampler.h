@@ -65,7 +65,7 @@ typedef struct {
  * @memory_pressure_percent: likewise for memory
  * @runnable_per_cpu: tasks that run or want to, per CPU; below 0: not known
  * @interval_seconds: since the last context; 0: this is the first
- * @cpu_seconds: CPU time of the program in that interval; below 0: not known
+ * @cpu_seconds: CPU time of the program in that interval, at the first all it has used; below 0: not known
  * @count_cost_ns: what counting a call costs that is not timed
  * @default_rate: the rate in force for what has no rate of its own
  * @strata: (array length=stratum_count): every site seen so far

@@ -3,6 +3,7 @@
 //
 // The lock on steer.lock says that it runs.  A program makes its segment first and looks at the lock then; we
 // let go of the lock first and look for segments then: one of the two sees the other.
+#include "pf-adaptive-sampler.h"
 #include "pf-config.h"
 #include "pf-segment-reader.h"
 #include "pf-steering.h"
@@ -27,9 +28,10 @@
 typedef struct {
     const gchar *folder;
     int lock;
-    int news;           // inotify of the folder; -1: none
-    GHashTable *known;  // names in the folder that were looked at -> tries left
-    GPtrArray *steered; // steered_target
+    int news;            // inotify of the folder; -1: none
+    GHashTable *known;   // names in the folder that were looked at -> tries left
+    GPtrArray *steered;  // steered_target
+    GPtrArray *programs; // program, PF_STARTS at most
     gint64 looked_us;
     gint64 look_us; // no sooner than that after the last look
     gboolean told;  // there is a segment that was not looked at
@@ -47,6 +49,22 @@ static void steered_target_free(gpointer data) {
     g_free(self);
 }
 
+// A program whose processes share an adaptive sampler.
+typedef struct {
+    gchar *name;
+    gdouble budget;
+    gdouble half_life;
+    PfSampler *sampler;
+    gdouble told; // with which rate processes begin, as steer.lock says
+} program;
+
+static void program_free(gpointer data) {
+    program *self = data;
+    g_free(self->name);
+    g_object_unref(self->sampler);
+    g_free(self);
+}
+
 // --- the lock
 
 static gboolean take_lock(steerer *self) {
@@ -60,11 +78,31 @@ static gboolean take_lock(steerer *self) {
     }
     for (guint i = 0; i < LOCK_TRIES; i++) {
         if (flock(self->lock, LOCK_EX | LOCK_NB) == 0) {
-            return TRUE;
+            // What another observer knew was of another time.
+            return self->programs->len != 0 || ftruncate(self->lock, 0) == 0;
         }
         g_usleep(LOCK_WAIT_US);
     }
     return FALSE;
+}
+
+// With which rate processes of the programs begin that are known.  A process that reads while this is written has
+// a rate that was another program's, which is a rate as well.
+static void tell_starts(steerer *self) {
+    struct pf_start starts[PF_STARTS] = {0};
+    gboolean news = FALSE;
+    for (guint i = 0; i < self->programs->len; i++) {
+        program *one = g_ptr_array_index(self->programs, i);
+        gdouble rate = pf_adaptive_sampler_get_even_rate(PF_ADAPTIVE_SAMPLER(one->sampler));
+        if (rate > 0 && (one->told <= 0 || rate > 1.1 * one->told || one->told > 1.1 * rate)) {
+            one->told = rate;
+            news = TRUE;
+        }
+        starts[i] = (struct pf_start){one->told > 0 ? pf_program_hash(one->name) : 0, one->told};
+    }
+    if (news && pwrite(self->lock, starts, sizeof starts, 0) < 0) {
+        g_debug("steer.lock: %s", g_strerror(errno)); // they begin at SAMPLE_RATE then
+    }
 }
 
 static void release_lock(steerer *self) { flock(self->lock, LOCK_UN); }
@@ -84,8 +122,28 @@ static GStrv environment_of(guint pid) {
     return g_strv_builder_end(all);
 }
 
+// The sampler of the other processes of this program, if it is adaptive and there is room to note it.
+static PfSampler *shared_sampler(steerer *self, const gchar *name,
+                                 const PfAdaptiveSamplingConfig *config) {
+    for (guint i = 0; i < self->programs->len; i++) {
+        program *one = g_ptr_array_index(self->programs, i);
+        if (strcmp(one->name, name) == 0 && one->budget == config->overhead_budget &&
+            one->half_life == config->half_life_seconds) {
+            return g_object_ref(one->sampler);
+        }
+    }
+    PfSampler *sampler = PF_SAMPLER(pf_adaptive_sampler_new(config));
+    if (self->programs->len < PF_STARTS) {
+        program *one = g_new0(program, 1);
+        *one = (program){g_strdup(name), config->overhead_budget, config->half_life_seconds,
+                         g_object_ref(sampler), 0};
+        g_ptr_array_add(self->programs, one);
+    }
+    return sampler;
+}
+
 // The environment that a program was started with, and its sampler as the segment says it.
-static PfSampler *sampler_for(const struct pf_segment *header) {
+static PfSampler *sampler_for(steerer *self, const struct pf_segment *header) {
     static const gchar *const names[] = {"fixed", "load", "pattern", "statistical", "adaptive"};
     guint32 which = header->control.sampler;
     if (which == 0 || which >= G_N_ELEMENTS(names)) {
@@ -96,6 +154,10 @@ static PfSampler *sampler_for(const struct pf_segment *header) {
     pf_profiling_config_load(config, (const gchar *const *)environment);
     pf_profiling_config_set(config, "sampler", names[which], NULL);
     g_autoptr(PfAdaptiveSamplingConfig) part = pf_profiling_config_get_adaptive_sampling(config);
+    if (which == PF_SAMPLER_ADAPTIVE) {
+        g_autofree gchar *name = pf_reader_text(header->program, sizeof header->program);
+        return shared_sampler(self, name, part);
+    }
     g_autoptr(GError) error = NULL;
     PfSampler *sampler = pf_sampler_new_from_config(part, pf_sane_rate(header->rate, 0), &error);
     if (error != NULL) {
@@ -114,7 +176,7 @@ static gboolean take_on(steerer *self, const gchar *name) {
     }
     const struct pf_segment *header = pf_reader_header(reader);
     g_autoptr(PfSampler) sampler =
-        header->state == PF_STATE_ACTIVE && reader->runs ? sampler_for(header) : NULL;
+        header->state == PF_STATE_ACTIVE && reader->runs ? sampler_for(self, header) : NULL;
     pf_reader_unref(reader);
     if (sampler != NULL) {
         steered_target *one = g_new0(steered_target, 1);
@@ -206,7 +268,9 @@ static gboolean may_end(steerer *self) {
 static void run(steerer *self) {
     look_for_more(self);
     while (!may_end(self)) {
-        sleep_until(self, step_all(self));
+        gint64 next = step_all(self);
+        tell_starts(self);
+        sleep_until(self, next);
         if (g_get_monotonic_time() >= look_is_due(self)) {
             look_for_more(self);
         }
@@ -244,7 +308,8 @@ gint pf_steer_main(gint argc, gchar **argv) {
                     .lock = -1,
                     .news = inotify_init1(IN_CLOEXEC | IN_NONBLOCK),
                     .known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
-                    .steered = g_ptr_array_new_with_free_func(steered_target_free)};
+                    .steered = g_ptr_array_new_with_free_func(steered_target_free),
+                    .programs = g_ptr_array_new_with_free_func(program_free)};
     if (take_lock(&self)) {
         if (self.news >= 0) {
             inotify_add_watch(self.news, folder, IN_CREATE | IN_MOVED_TO | IN_ONLYDIR);
@@ -253,6 +318,7 @@ gint pf_steer_main(gint argc, gchar **argv) {
     }
     g_hash_table_unref(self.known);
     g_ptr_array_unref(self.steered);
+    g_ptr_array_unref(self.programs);
     if (self.lock >= 0) {
         close(self.lock);
     }

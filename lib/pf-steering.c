@@ -37,7 +37,7 @@ struct _PfSteering {
     pf_system system;
     PfSamplingContext *context;
     gint64 looked_us;
-    gdouble cpu_seconds; // at the last look; -1: not known
+    gdouble cpu_seconds; // at the last look; -1: not known; at the first all it has used
     guint delay_ms;
     gsize sites; // at the last look
     guint64 steps;
@@ -64,7 +64,7 @@ static void pf_steering_class_init(PfSteeringClass *klass) {
 static void pf_steering_init(PfSteering *self) {
     self->strata = pf_strata_new();
     self->context = pf_sampling_context_new();
-    self->cpu_seconds = -1;
+    self->cpu_seconds = 0;
     self->delay_ms = FIRST_MS;
 }
 
@@ -113,7 +113,7 @@ static gboolean look(PfSteering *self, GError **error) {
     context->current_time = (gdouble)g_get_real_time() / 1e6;
     context->interval_seconds = first ? 0 : (gdouble)(now - self->looked_us) / 1e6;
     context->cpu_seconds =
-        !first && cpu >= 0 && self->cpu_seconds >= 0 ? MAX(cpu - self->cpu_seconds, 0) : -1;
+        cpu >= 0 && self->cpu_seconds >= 0 ? MAX(cpu - self->cpu_seconds, 0) : -1;
     self->cpu_seconds = cpu;
     self->looked_us = now;
     pf_system_read(&self->system, context);

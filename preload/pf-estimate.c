@@ -22,6 +22,9 @@
 // more that they are not alike: from 9 times (one such call) down to 1.7 times (140).
 #define MUCH_MORE 8.0
 
+// Where a timed call stands for no more untimed ones than this, all timed ones count towards FEWEST.
+#define MOST_EACH 3.0
+
 // How far the skewness moves the two limits, in units of what theory has (1 and 1): the longest calls
 // are missing from most samples, so the sample's own skewness is too small.  Chosen by simulation,
 // see docs/sampling.md.
@@ -168,7 +171,8 @@ static void add_mixed(struct pf_estimator *e, const struct pf_pool *group, bool 
     e->third += variance * root(variance) * skew / root(effective);
     e->left += variance * larger(group->spread / square, 1 - n / calls);
     e->tail += variance * skew;
-    e->effective += witnesses;
+    bool each_for_few = group->weight - n <= MOST_EACH * witnesses;
+    e->effective += each_for_few ? group->weight * group->weight / square : witnesses;
     if (second > 0) {
         double step = root(variance / (effective * second)) * (group->max - mean);
         e->longest = larger(e->longest, trust * step);

@@ -111,7 +111,7 @@ static bool beside_segment(const char *name, char *path, size_t size) {
 // An observer holds this lock while it runs.  Ours is a shared one, so that targets that look at the same
 // time do not take each other for an observer; closing it lets go.  Our segment is there by now, and an
 // observer that is about to end looks at the folder once more after it has let go of the lock.
-static bool runs_already(const char *lock) {
+static bool runs_already(const char *lock, struct pf_start *ret_starts, long *ret_got) {
     char path[160];
     if (!beside_segment(lock, path, sizeof path)) {
         return false;
@@ -121,8 +121,26 @@ static bool runs_already(const char *lock) {
         return false;
     }
     bool locked = pf_sys(SYS_flock, fd, LOCK_SH | LOCK_NB, 0, 0, 0, 0) == -EWOULDBLOCK;
+    if (ret_starts != NULL && locked) {
+        *ret_got = pf_sys(SYS_read, fd, (long)ret_starts, PF_STARTS * sizeof *ret_starts, 0, 0, 0);
+    }
     pf_sys_close((int)fd);
     return locked;
+}
+
+// No site has an entry yet: the first one takes this rate.  The certain calls that a sampler wants are for what
+// it knows nothing of.
+static void begin_as_others(const struct pf_start *starts, long got) {
+    struct pf_segment *segment = pf_process.segment;
+    uint64_t program = pf_program_hash(segment->program);
+    for (long i = 0; (i + 1) * (long)sizeof *starts <= got; i++) {
+        if (starts[i].program == program && starts[i].rate > 0 && starts[i].rate <= 1) {
+            segment->control.rate = starts[i].rate;
+            segment->control.certain = 1;
+            segment->control.generation++;
+            return;
+        }
+    }
 }
 
 // --- two steps down
@@ -273,10 +291,16 @@ void pf_observer_start(void) {
         return;
     }
     uint64_t begun = pf_now();
-    if (steer && !runs_already("/steer.lock")) {
+    struct pf_start starts[PF_STARTS];
+    long got = 0;
+    bool steered = steer && runs_already("/steer.lock", starts, &got);
+    if (steered && pf_process.segment->control.sampler == PF_SAMPLER_ADAPTIVE) {
+        begin_as_others(starts, got);
+    }
+    if (steer && !steered) {
         start_command((const char *[]){"steer", "--folder", folder, NULL}, false);
     }
-    if (agent && !runs_already("/agent.lock")) {
+    if (agent && !runs_already("/agent.lock", NULL, NULL)) {
         start_command((const char *[]){"agent", "--folder", folder, "--by-library", NULL}, true);
     }
     pf_process.segment->setup_ns += pf_since(begun, pf_now());

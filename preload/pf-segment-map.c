@@ -26,7 +26,6 @@
 // rare sites exactly, also in processes that end before an observer has looked at them.
 #define FIRST_OF_STRATA 3u
 #define CERTAIN_OF_STRATA 8u
-#define ADAPTIVE 4u
 #define CERTAIN_OF_ADAPTIVE 32u
 
 #define FIRST_CHUNK (32u << 10)
@@ -336,8 +335,9 @@ static void describe(struct pf_segment *segment, uint64_t size) {
     segment->control.rate = segment->rate;
     segment->control.sampler = (uint32_t)pf_process.config.setting[PF_VAR_SAMPLER].number;
     if (segment->control.sampler >= FIRST_OF_STRATA) {
-        segment->control.certain =
-            segment->control.sampler == ADAPTIVE ? CERTAIN_OF_ADAPTIVE : CERTAIN_OF_STRATA;
+        segment->control.certain = segment->control.sampler == PF_SAMPLER_ADAPTIVE
+                                       ? CERTAIN_OF_ADAPTIVE
+                                       : CERTAIN_OF_STRATA;
     }
     segment->exit_status = -1;
     segment->parent_pid = (uint32_t)pf_sys(SYS_getppid, 0, 0, 0, 0, 0, 0);

@@ -90,6 +90,23 @@ struct pf_override {
 };
 #define PF_OVERRIDES 62u
 
+// What steer.lock holds: the rate with which a process of a program begins that the observer has learned
+// about from others.  `program` is pf_program_hash() of its name; 0: none.
+struct pf_start {
+    uint64_t program;
+    double rate;
+};
+#define PF_STARTS 32u
+#define PF_SAMPLER_ADAPTIVE 4u // pf_control.sampler
+
+static inline uint64_t pf_program_hash(const char *name) { // FNV-1a
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (; *name != 0; name++) {
+        hash = (hash ^ (unsigned char)*name) * 0x100000001b3u;
+    }
+    return hash;
+}
+
 #define PF_MOST_CERTAIN 1000u // of pf_control.certain
 
 // Written by observers, read by the target.  An observer changes what it wants, then adds one to

@@ -31,6 +31,7 @@ typedef struct {
     PfSampler *sampler;
     probe *probe; // by site; NULL: the process has not begun
     gdouble default_rate;
+    guint certain;
     gdouble cpu; // seconds per second
     guint64 begun_ns;
     guint64 polled_ns;
@@ -45,7 +46,8 @@ typedef struct {
     gconstpointer data;
     const replay_options *options;
     replay_result *result;
-    lane *lane; // by process
+    PfSampler *sampler; // of all processes: what one has shown the others know
+    lane *lane;         // by process
     PfSamplingStratum *strata;
     guint *site_of; // of strata
     uint64_t random;
@@ -81,7 +83,8 @@ static void on_changed(PfAdaptiveSampler *sampler G_GNUC_UNUSED, guint64 id, gpo
 static PfSamplingContext look(simulation *self, lane *at) {
     gdouble seconds = at->found ? (gdouble)(self->now_ns - at->polled_ns) / 1e9 : 0;
     PfSamplingContext context = {.interval_seconds = seconds,
-                                 .cpu_seconds = at->found ? seconds * at->cpu : -1,
+                                 .cpu_seconds =
+                                     (gdouble)(self->now_ns - at->polled_ns) / 1e9 * at->cpu,
                                  .count_cost_ns = self->options->count_cost_ns,
                                  .default_rate = at->default_rate,
                                  .strata = self->strata};
@@ -121,7 +124,7 @@ static void poll(simulation *self, lane *at) {
     for (gsize i = 0; at->sampler == NULL && i < context.stratum_count; i++) {
         guint site = self->site_of[i];
         if (pf_learned_site_update(&at->probe[site].watched, &self->strata[i],
-                                   context.interval_seconds, 30)) {
+                                   context.interval_seconds, context.interval_seconds, 30, TRUE)) {
             noticed(self, site);
         }
     }
@@ -164,7 +167,7 @@ static void call(simulation *self, lane *process, const trace_event *event) {
         at->factor = pf_skip_factor(at->rate);
         at->skip = pf_skip_draw(at->factor, &self->random);
     }
-    if (at->all_calls <= o->certain) {
+    if (at->all_calls <= process->certain) {
         take(site, at, ns, at->rate < 1);
         return;
     }
@@ -190,16 +193,23 @@ static lane *lane_of(simulation *self, const trace_event *event) {
     lane *at = &self->lane[event->process];
     if (at->probe == NULL) {
         gdouble found = (gdouble)(pf_random(&self->random) >> 11) * 0x1p-53;
-        *at = (lane){.sampler = self->make != NULL ? self->make(self->data) : NULL,
+        if (self->sampler == NULL && self->make != NULL) {
+            self->sampler = self->make(self->data);
+            if (PF_IS_ADAPTIVE_SAMPLER(self->sampler)) {
+                g_signal_connect(self->sampler, "changed", G_CALLBACK(on_changed), self);
+            }
+        }
+        gdouble even = PF_IS_ADAPTIVE_SAMPLER(self->sampler)
+                           ? pf_adaptive_sampler_get_even_rate(PF_ADAPTIVE_SAMPLER(self->sampler))
+                           : -1;
+        *at = (lane){.sampler = self->sampler != NULL ? g_object_ref(self->sampler) : NULL,
                      .probe = g_new0(probe, self->trace->sites),
-                     .default_rate = self->options->rate,
+                     .default_rate = even >= 0 ? even : self->options->rate,
+                     .certain = even >= 0 ? 1 : self->options->certain,
                      .cpu = cpu_of(self, event->process),
                      .begun_ns = event->start_ns,
                      .polled_ns = event->start_ns,
                      .delay_ns = (guint64)(found * LOOK_NS)};
-        if (PF_IS_ADAPTIVE_SAMPLER(at->sampler)) {
-            g_signal_connect(at->sampler, "changed", G_CALLBACK(on_changed), self);
-        }
     }
     return at;
 }
@@ -270,6 +280,7 @@ void replay(const trace *trace, PfSampler *(*make)(gconstpointer data), gconstpo
         call(&self, at, event);
     }
     end_lanes(&self);
+    g_clear_object(&self.sampler);
     sum_up(&self);
     g_free(self.lane);
     g_free(self.strata);

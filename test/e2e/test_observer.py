@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """PROVIDE_PROFILING_SAMPLER with plain LD_PRELOAD: an observer that the target does not notice."""
 import os
+import shutil
+import signal
+import struct
 import time
 import unittest
 
@@ -81,6 +84,40 @@ class Observer(pf.Case):
             # At 0.01 it would be 3 of 320, and the first 32 of them; the budget is good for far more.
             self.assertGreater(metrics["sampled_count"], 40)
         self.until(lambda: not observers(folder))
+
+    def starts(self, folder):
+        """What steer.lock says: docs/segment-format.md, steer.lock."""
+        path = os.path.join(folder, "steer.lock")
+        if not os.path.exists(path):
+            return {}
+        with open(path, "rb") as file:
+            return {program: rate for program, rate in struct.iter_unpack("<Qd", file.read()) if program}
+
+    def timed_of(self, run, program, lines):
+        _, process = self.start([program], stdin=pf.subprocess.PIPE, run=run, SAMPLE_RATE="0.0001")
+        self.say(process, lines)
+        pf.finish(run, process)
+        return run.summaries()[process.pid][-1]["metrics"]["sampled_count"]
+
+    def test_a_process_begins_as_others_of_its_program(self):
+        """With the observer asleep nothing but what it wrote before can tell a new process its rate."""
+        run, first = self.echo(OVERHEAD_BUDGET="1", SAMPLE_RATE="0.0001")
+        folder = os.path.join(run.runtime, "pfprof")
+        self.say(first, 50)
+        self.until(lambda: list(self.starts(folder).values()) == [1])
+        (observer,) = observers(folder)
+        other = os.path.join(pf.SCRATCH, "another")
+        shutil.copy(pf.build("echo"), other)
+        os.kill(observer, signal.SIGSTOP)
+        try:
+            self.assertEqual(self.timed_of(run, pf.build("echo"), 200), 200)
+            self.assertLess(self.timed_of(run, other, 200), 50)  # 32 of them with certainty
+            with open(os.path.join(folder, "steer.lock"), "r+b") as file:
+                file.write(struct.pack("<Qd", *self.starts(folder), 7) + b"torn")
+            self.assertLess(self.timed_of(run, pf.build("echo"), 200), 50)
+        finally:
+            os.kill(observer, signal.SIGCONT)
+        pf.finish(run, first)
 
     def test_rules(self):
         path = os.path.join(pf.SCRATCH, "rules")

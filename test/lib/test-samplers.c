@@ -293,6 +293,51 @@ START_TEST(a_change_is_noticed_and_a_slow_call_is_none) {
 }
 END_TEST
 
+// Two processes, the second of which is seen for the first time: it has rates at once, and those of the first.
+START_TEST(processes_share_what_was_learned) {
+    PfAdaptiveSamplingConfig config = {.overhead_budget = 0.01};
+    g_autoptr(PfAdaptiveSampler) sampler = pf_adaptive_sampler_new(&config);
+    ck_assert(pf_adaptive_sampler_get_even_rate(sampler) < 0);
+    PfSamplingStratum site = {.id = 1,
+                              .offset = 0x10,
+                              .module = "/bin/a",
+                              .function = "write",
+                              .calls = 10000,
+                              .sampled = 100,
+                              .sum_ns = 1e5,
+                              .sumsq_ns2 = 2e8,
+                              .cost_ns = 100,
+                              .rate = 0.01};
+    PfSamplingContext context = {.interval_seconds = 0,
+                                 .cpu_seconds = 0.1,
+                                 .count_cost_ns = 0,
+                                 .default_rate = 0.01,
+                                 .strata = &site,
+                                 .stratum_count = 1};
+    ask(sampler, &context);
+    context.interval_seconds = 0.1;
+    for (guint i = 0; i < 200; i++) {
+        ask(sampler, &context);
+        site.sampled = (guint64)((gdouble)site.calls * site.rate);
+    }
+    // 100,000 calls per second at 100 ns each would be 1 %: all of the budget.
+    gdouble even = pf_adaptive_sampler_get_even_rate(sampler);
+    ck_assert_double_eq_tol(even, 1, 0.1);
+    site.calls *= 10; // as another process does it, that has used as much CPU
+    site.id = 77;
+    site.rate = 0.5;
+    for (guint i = 0; i < 400; i++) {
+        context.interval_seconds = 0;
+        gdouble usual = ask(sampler, &context);
+        ck_assert(i < 100 || usual == pf_adaptive_sampler_get_even_rate(sampler));
+        site.sampled = (guint64)((gdouble)site.calls * site.rate);
+    }
+    ck_assert_double_eq_tol(pf_adaptive_sampler_get_even_rate(sampler), 0.1, 0.03);
+    ck_assert_double_eq_tol(site.rate, 0.1, 0.05);
+    ck_assert_double_le(pf_adaptive_sampler_get_spent(sampler), 0.012);
+}
+END_TEST
+
 START_TEST(configuration_names_samplers) {
     PfAdaptiveSamplingConfig config = {.sampler = "adaptive", .overhead_budget = 0.02};
     g_autoptr(PfSampler) adaptive = pf_sampler_new_from_config(&config, 0.01, NULL);
@@ -375,6 +420,7 @@ int main(void) {
                                   the_budget_is_kept_and_goes_where_it_tells,
                                   a_storm_does_not_break_the_budget,
                                   a_change_is_noticed_and_a_slow_call_is_none,
+                                  processes_share_what_was_learned,
                                   configuration_names_samplers,
                                   decisions_stay_in_range,
                                   contexts_say_whom_the_program_works_for,
