@@ -10,7 +10,7 @@
 #define EVEN 0.25 // of the budget: one rate for all, so that what was learned wrongly costs little
 #define FAIR 0.35 // every site known as well as the others; the rest by Neyman
 #define EVEN_OF_BRIEF 0.85 // likewise, where processes end before they can be steered
-#define BRIEF_SECONDS 1.0  // that such a process is watched
+#define BRIEF_CPU_NS 1e9   // that such a process uses
 #define SEVERAL 4u
 #define MOST_DEBT 1.0       // seconds of budget that such a program may owe
 #define LEAST_OF_BUDGET 0.1 // for timing, however dear the counting is
@@ -118,7 +118,7 @@ static gdouble left_for_timing(const PfAdaptiveSampler *self, gdouble count_ns) 
 // A program of many processes that do not last.  What one of them does at a site tells little about the next, so that
 // exploring and looking for changes would only unsettle the rates.
 static gboolean is_brief(const PfAdaptiveSampler *self) {
-    return self->processes >= SEVERAL && self->clock < self->processes * BRIEF_SECONDS;
+    return self->processes >= SEVERAL && self->cpu_ns < self->processes * BRIEF_CPU_NS;
 }
 
 static void learn(PfAdaptiveSampler *self, const PfSamplingContext *context,
