@@ -892,7 +892,7 @@ class BadValues(pf.Case):
 
     BAD = {
         "ENABLED": ["maybe", "2", "truetrue"],
-        "OVERHEAD_BUDGET": ["-1", "2", "much"],
+        "COST_PER_GB": ["-1", "cheap", "1e7"],
         "SAMPLE_RATE": ["1.5", "-1", "abc", "nan", "inf", "0.5x", "1e400", "0,5", "--1", "."],
         "FORMAT": ["xml", "texts", "json2"],
         "MAX_MEMORY_MB": ["-5", "many", "12MB", "18446744073709551617", "0"],
@@ -910,7 +910,7 @@ class BadValues(pf.Case):
         "BACKGROUND_PROCESSING": ["2"],
         "CAPTURE_TEXT": ["text"],
         "WHY": ["slow", "flush;lock"],
-        "OVERHEAD_BUDGET": ["lots", "-1", "2"],
+        "OVERHEAD_BUDGET": ["much", "-1", "2"],
         "FILE_MAX_FILES": ["many"],
         "FILE_MAX_SECONDS": ["long"],
         "FILE_MAX_MB": ["big"],
