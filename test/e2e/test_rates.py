@@ -82,7 +82,7 @@ class Rates(pf.Case):
         self.assertGreater(site["sampled_count"], 200)
         estimate, total = site["estimated_total_duration_ns"], site["total_duration_ns"]
         self.assertIsNotNone(estimate)
-        self.assertLess(total, estimate)
+        self.assertLessEqual(total, estimate) # one long call at rate 1 may outweigh what was not timed
         self.assertLess(estimate, 2 * total)
 
 
