@@ -225,12 +225,13 @@ class Findings(Case):
         self.assertIn("in stormer", storm["place"])
         began, lines = re.search(r", ([0-9.]+) s after the start: ([0-9 ]+) of [0-9 ]+ calls are log lines; 2 threads, ", storm["evidence"]).groups()
         self.assertTrue(0.35 < float(began) < 2, storm["evidence"])  # it waits 21 times 20 ms before
-        self.assertTrue(30000 < int(lines.replace(" ", "")) <= 40000, storm["evidence"])
+        # The program's usual 40 lines may fall into the same bins.
+        self.assertTrue(30000 < int(lines.replace(" ", "")) <= 40040, storm["evidence"])
         peak, usual = (int(n.replace(" ", "")) for n in re.search(r"up to ([0-9 ]+) output calls a second, where ([0-9 ]+) are", storm["title"]).groups())
         self.assertLess(usual, 60)
         width = report["timeline"]["bin_seconds"]
         self.assertAlmostEqual(peak, max(report["timeline"]["calls"]) / width, delta=1 + 0.1 / width)
-        self.assertTrue(0 < storm["saved_calls"] <= 40000)
+        self.assertTrue(0 < storm["saved_calls"] <= 40040)
 
     def test_endl(self):
         for how in ("cout", "file"):
