@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -114,6 +115,45 @@ void pf_sys_unmap(void *start, size_t size) {
 
 long pf_sys_fstat(int fd, struct stat *ret_status) {
     return pf_sys(CALL_fstat, fd, (long)ret_status, 0, 0, 0, 0);
+}
+
+// As the kernel writes it; not every libc that we are built with has it.
+struct kernel_statx {
+    uint32_t before_mode[7];
+    uint16_t mode;
+    uint16_t spare;
+    uint64_t inode;
+    uint64_t before_device[11];
+    uint32_t special_major;
+    uint32_t special_minor;
+    uint32_t device_major;
+    uint32_t device_minor;
+    uint64_t rest[14];
+};
+_Static_assert(offsetof(struct kernel_statx, inode) == 32 &&
+                   offsetof(struct kernel_statx, special_major) == 128 &&
+                   sizeof(struct kernel_statx) == 256,
+               "as in linux/stat.h");
+#define STATX_OF_TYPE_AND_INODE 0x101
+#define STATX_EMPTY_PATH_DONT_SYNC (0x1000 | 0x4000)
+
+long pf_sys_identify(int fd, struct pf_file *ret_file) {
+    struct kernel_statx found;
+    long result = pf_sys(SYS_statx, fd, (long)"", STATX_EMPTY_PATH_DONT_SYNC,
+                         STATX_OF_TYPE_AND_INODE, (long)&found, 0);
+    if (result == 0) {
+        uint64_t device = (found.device_minor & 0xff) | (uint64_t)found.device_major << 8 |
+                          (uint64_t)(found.device_minor & ~0xffu) << 12; // as stat has it
+        *ret_file = (struct pf_file){device, found.inode, found.special_major, found.mode};
+        return 0;
+    }
+    struct stat status; // a kernel or a filter without it
+    result = pf_sys_fstat(fd, &status);
+    if (result == 0) {
+        *ret_file = (struct pf_file){status.st_dev, status.st_ino,
+                                     (uint32_t)(status.st_rdev >> 8) & 0xfff, status.st_mode};
+    }
+    return result;
 }
 
 long pf_sys_fstatfs(int fd, struct statfs *ret_status) {

@@ -37,6 +37,15 @@ struct stat; // with 64-bit fields, both: not after `#undef _FILE_OFFSET_BITS`
 struct statfs;
 long pf_sys_fstat(int fd, struct stat *ret_status);
 long pf_sys_fstatfs(int fd, struct statfs *ret_status);
+// What a file is, and nothing of it that changes: whoever asks for its times makes the next write to it dearer
+// (Linux 6.13), and may wait for a server.
+struct pf_file {
+    uint64_t device;
+    uint64_t inode;
+    uint32_t device_major; // of a device file
+    uint32_t mode;
+};
+long pf_sys_identify(int fd, struct pf_file *ret_file);
 long pf_sys_ftruncate(int fd, uint64_t size);
 long pf_sys_fallocate(int fd, uint64_t from, uint64_t size);
 long pf_sys_getpid(void);

@@ -32,17 +32,17 @@ struct identity {
 };
 
 static bool identify(int fd, struct identity *ret) {
-    struct stat status;
-    if (pf_process.shut || pf_sys_fstat(fd, &status) < 0) {
+    struct pf_file file;
+    if (pf_process.shut || pf_sys_identify(fd, &file) < 0) {
         return false;
     }
-    *ret = (struct identity){status.st_dev, status.st_ino, PF_KIND_UNKNOWN};
-    switch (status.st_mode & S_IFMT) {
+    *ret = (struct identity){file.device, file.inode, PF_KIND_UNKNOWN};
+    switch (file.mode & S_IFMT) {
     case S_IFREG: ret->kind = PF_KIND_FILE; break;
     case S_IFIFO: ret->kind = PF_KIND_PIPE; break;
     case S_IFSOCK: ret->kind = PF_KIND_SOCKET; break;
     case S_IFCHR: {
-        unsigned major = (unsigned)(status.st_rdev >> 8) & 0xfff;
+        unsigned major = file.device_major;
         bool tty = major == 4 || major == 5 || (major >= 136 && major <= 143);
         ret->kind = tty ? PF_KIND_TTY : PF_KIND_DEVICE;
         break;

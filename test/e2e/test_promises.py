@@ -40,6 +40,18 @@ def listed(program, absent=False):
     return {words[0]: len(words) == 1 for words in lines if absent or words[1:] != ["absent"]}
 
 
+# Installs a seccomp filter that kills at one system call, and executes the rest.
+FILTER = """
+import ctypes, os, struct, sys
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, int(sys.argv[1])), (6, 0, 0, 0x80000000), (6, 0, 0, 0x7fff0000)]
+data = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *one) for one in code))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, struct.pack("HP", len(code), ctypes.addressof(data))) == 0
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 class EveryRow(pf.Case):
     """Every row of the table is really reached, and counts exactly."""
 
@@ -624,6 +636,20 @@ class Processes(pf.Case):
                 self.assertEqual(bare.stdout, run.stdout)
                 one = self.check(json.loads(run.stderr.decode()))
                 self.assertEqual(pf.functions(one), {"write": count})
+
+
+    def test_a_filter_from_before_exec(self):
+        """One that ends whoever asks for a perf event, as a hardened service has it."""
+        number = {"x86_64": 298, "aarch64": 241}.get(os.uname().machine)
+        if pf.ABI or number is None:
+            self.skipTest("the number of perf_event_open is known for the machine's own ABI only")
+        filtered = [pf.need("python3"), "-c", FILTER, str(number)]
+        run = pf.execute([*filtered, pf.need("bash"), "-c", "for ((i = 0; i < 100; i++)); do echo $i; done"])
+        self.assertEqual(run.status, 0, "the filter killed the target")
+        (one,) = [one for ones in run.summaries().values() for one in ones
+                  if one["process"]["program"] == "bash"]
+        self.assertGreaterEqual(one["metrics"]["message_count"], 100)
+        self.assertEqual(one["metrics"]["sampled_count"], one["metrics"]["message_count"])
 
 
 class Signals(pf.Case):

@@ -42,6 +42,9 @@ MUTANTS = [
      [("preload/pf-init.c", "        pf_process.vm_children = true;\n", "")]),
     ("a pid has many lives", "test_hazards Processes.test_two_lives_of_one_pid",
      [("preload/pf-segment-map.c", "    pf_out_uint(&file, pf_process.start_unix_ns / 1000);", "    pf_out_uint(&file, 7);")]),
+    ("no perf event under a filter from before exec",
+     "test_promises Processes.test_a_filter_from_before_exec",
+     [("preload/pf-switch.c", "!is_filtered() && ", "")]),
     ("no system call of ours under a filter", "test_promises Processes.test_seccomp",
      [("preload/pf-hooks.c", "    if (PF_UNLIKELY(option == PR_SET_SECCOMP)) {\n        pf_shut();\n    }\n", "")]),
     # --- descriptors
