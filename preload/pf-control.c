@@ -119,6 +119,12 @@ static void forget_slot(struct pf_slot *slot) {
         }
         more = pf_at(pf_process.segment, more->next);
     }
+    struct pf_shorts *shorts = pf_at(pf_process.segment, slot->shorts);
+    for (unsigned chain = 0; shorts != NULL && chain < LIMIT_CHAIN; chain++) {
+        clear(shorts->row, sizeof shorts->row);
+        shorts = pf_at(pf_process.segment, shorts->next);
+    }
+    __atomic_and_fetch(&slot->control, ~PF_CTL_REST, __ATOMIC_RELAXED);
     clear(slot->slowest, sizeof slot->slowest);
     slot->slow_floor_ns = 0;
     if (slot->ring != 0 && slot->ring != UINT64_MAX) {

@@ -7,6 +7,7 @@
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
+#include "pf-rest.h"
 #include "pf-skip.h"
 #include "pf-summary.h"
 #include "pf-switch.h"
@@ -168,7 +169,7 @@ void pf_init(void) {
     note_start();
     note_stderr();
     pf_slot_key_made = pthread_key_create(&pf_slot_key, pf_slot_detach) == 0;
-    pf_libc_ask(pf_become_child, at_exit, exit_word, at_quick_exit_of);
+    pf_libc_ask(pf_rest_forget, pf_become_child, at_exit, exit_word, at_quick_exit_of);
     __atomic_store_n(&pf_mode, PF_MODE_ON, __ATOMIC_RELEASE);
 }
 
@@ -192,6 +193,7 @@ void pf_become_child(void) {
     thread->check_pid = false;
     pf_switches_forget();
     thread->held = NULL;
+    thread->rest.busy = false;
     if (pf_process.segment != NULL) {
         pf_process.stale = pf_process.segment;
         pf_process.stale_size = pf_process.segment->size;

@@ -18,10 +18,10 @@ extern struct _IO_FILE_plus *_IO_list_all WEAK;
 
 bool pf_libc_is_foreign(void) { return gnu_get_libc_version == NULL; }
 
-void pf_libc_ask(void (*child)(void), void (*at_exit)(void *, int), const char *how,
-                 void (*at_quick_exit)(void *)) {
+void pf_libc_ask(void (*parent)(void), void (*child)(void), void (*at_exit)(void *, int),
+                 const char *how, void (*at_quick_exit)(void *)) {
     // pthread_atfork itself is in the static part of libc, which needs the other strongly.
-    __register_atfork(NULL, NULL, child, &__dso_handle);
+    __register_atfork(NULL, parent, child, &__dso_handle);
     // Without a library to belong to, the handler runs after every destructor: what was registered
     // first runs last, and nothing that the program does at exit escapes the summary.
     __cxa_atexit(at_exit, (void *)how, NULL);
@@ -50,9 +50,9 @@ bool pf_libc_is_foreign(void) { return gnu_get_libc_version != NULL; }
 static void (*quick)(void *);
 static void at_quick_exit_of(void) { quick(NULL); }
 
-void pf_libc_ask(void (*child)(void), void (*at_exit)(void *, int), const char *how,
-                 void (*at_quick_exit_handler)(void *)) {
-    pthread_atfork(NULL, NULL, child); // takes one allocation in musl, the only one on our account
+void pf_libc_ask(void (*parent)(void), void (*child)(void), void (*at_exit)(void *, int),
+                 const char *how, void (*at_quick_exit_handler)(void *)) {
+    pthread_atfork(NULL, parent, child); // one allocation in musl, the only one on our account
     __cxa_atexit(at_exit, (void *)how, NULL);
     quick = at_quick_exit_handler;
     at_quick_exit(at_quick_exit_of);

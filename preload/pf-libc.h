@@ -17,10 +17,10 @@ extern char __libc_single_threaded __attribute__((weak));
 // that the loader does not give up, and nothing may be measured.
 bool pf_libc_is_foreign(void);
 
-// Has `child` called in the child after each fork, `at_exit` after every destructor (where libc has
+// Has `parent` and `child` called there after each fork, `at_exit` after every destructor (where libc has
 // such an order) and `at_quick_exit` at quick_exit.
-void pf_libc_ask(void (*child)(void), void (*at_exit)(void *, int), const char *how,
-                 void (*at_quick_exit)(void *));
+void pf_libc_ask(void (*parent)(void), void (*child)(void), void (*at_exit)(void *, int),
+                 const char *how, void (*at_quick_exit)(void *));
 
 // Bytes still in stdio's buffers: libc flushes them after us.
 uint64_t pf_libc_pending(void);

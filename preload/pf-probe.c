@@ -4,6 +4,7 @@
 #include "pf-control.h"
 #include "pf-process.h"
 #include "pf-real.h"
+#include "pf-rest.h"
 #include "pf-skip.h"
 
 __thread struct pf_thread pf_thread;
@@ -167,6 +168,9 @@ struct pf_entry *pf_enter_slow(enum pf_call call, int fd, void *site, void *fram
     unsigned stream = pf_stream_at(fd);
     if (stream == PF_STREAM_UNKNOWN) {
         stream = pf_stream_find(fd);
+    }
+    if (__atomic_load_n(&slot->control, __ATOMIC_RELAXED) & PF_CTL_REST) {
+        pf_rest_pass(slot, call, stream);
     }
     struct pf_entry *entry = pf_site_find(slot, pf_key(call, stream, site));
     if (entry == NULL) {

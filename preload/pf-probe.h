@@ -25,6 +25,17 @@ enum pf_mode {
     PF_MODE_ON
 };
 
+// The beginning of what a short write left, in the thread's own memory.
+struct pf_rest {
+    uint64_t key;    // of the entry whose call was short
+    uint64_t left;   // bytes
+    uint64_t others; // calls that other threads had made to the stream
+    uint8_t text[16];
+    uint8_t size; // of text
+    uint8_t patience;
+    bool busy;
+};
+
 // Per thread.  initial-exec: one load relative to the thread pointer, never a call into the loader,
 // which could allocate or take a lock inside a signal handler.
 struct pf_thread {
@@ -42,6 +53,7 @@ struct pf_thread {
     struct pf_scope_stack
         *scopes; // of `slot`, the scopes that this thread is in; NULL: never in any
     struct pf_unwind_state unwind;
+    struct pf_rest rest; // with PF_CTL_REST: what a short write left (pf-rest.c)
 };
 extern __thread struct pf_thread pf_thread __attribute__((tls_model("initial-exec")));
 extern int pf_mode;

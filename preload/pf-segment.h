@@ -80,6 +80,7 @@ enum pf_state { PF_STATE_ACTIVE = 1, PF_STATE_ENDED = 2 };
 #define PF_CTL_SLOW 2u    // ENABLE_FAST_PATH=false: look every site up out of line
 #define PF_CTL_CHANGED 4u // struct pf_control has changed: take it over
 #define PF_CTL_HELD 8u    // the owner holds a FILE's lock over a call
+#define PF_CTL_REST 16u   // the owner's last short write has left a rest (pf-rest.h)
 
 // A rate of its own for a site, whatever its thread.
 struct pf_override {
@@ -386,6 +387,23 @@ struct pf_more_errors {
     struct pf_error error[15];
 };
 
+// Short writes of a site: exact.  Of the others nothing is known.
+struct pf_short {
+    uint64_t key;        // 0: free
+    uint64_t count;      // calls that took fewer bytes than they were given
+    uint64_t continued;  // of those: the thread's next bytes on the stream were the rest
+    uint64_t left;       // of those: they were others
+    uint64_t left_bytes; // that were not written then
+    uint64_t reserved;
+};
+#define PF_SHORT_ROWS 5u
+#define PF_SHORT_CHAIN 64u // nodes of a slot at most
+struct pf_shorts {
+    uint64_t next; // in units; 0: none
+    uint64_t reserved;
+    struct pf_short row[PF_SHORT_ROWS];
+};
+
 // A timed call.  duration_ns UINT64_MAX: being written.
 struct pf_event {
     uint64_t key;
@@ -436,7 +454,8 @@ struct pf_slot {
     uint64_t scopes;     // struct pf_scope_stack, in units; 0: no scope was profiled
     uint64_t context;    // struct pf_context, in units
     uint64_t slow_contexts; // PF_SLOT_SLOWEST of struct pf_slow_context, in units; 0: none was set
-    uint64_t reserved[9];
+    uint64_t shorts;        // struct pf_shorts, in units; 0: no write was short
+    uint64_t reserved[8];
     struct pf_entry cache[PF_CACHE_ENTRIES] __attribute__((aligned(128)));
     struct pf_event slowest[PF_SLOT_SLOWEST];
     struct pf_error errors[PF_SLOT_ERRORS];
@@ -450,6 +469,7 @@ _Static_assert(__builtin_offsetof(struct pf_segment, control) % 128 == 0,
 _Static_assert(sizeof(struct pf_entry) == 32, "two entries a line");
 _Static_assert(sizeof(struct pf_detail) % PF_UNIT == 0, "a detail is whole units");
 _Static_assert(sizeof(struct pf_more_errors) % PF_UNIT == 0, "whole units");
+_Static_assert(sizeof(struct pf_shorts) % PF_UNIT == 0, "whole units");
 _Static_assert(sizeof(struct pf_more) == PF_UNIT, "entries follow a whole unit");
 _Static_assert(sizeof(struct pf_ring) == PF_UNIT, "events follow a whole unit");
 _Static_assert(sizeof(struct pf_event) == 48, "four events in three units");

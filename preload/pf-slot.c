@@ -96,6 +96,7 @@ void pf_slot_detach(void *argument) {
     slot->attach_ns = 0;
     pf_switches_end();
     pf_let_go();
+    __atomic_and_fetch(&slot->control, ~PF_CTL_REST, __ATOMIC_RELAXED);
     pf_thread.slot = NULL;
     pf_thread.scopes = NULL;
     __atomic_store_n(&slot->state, PF_SLOT_FREE, __ATOMIC_RELEASE);

@@ -11,6 +11,7 @@
 
 #define PF_UNKNOWN_UNKNOWN true
 #define PF_UNKNOWN_RETURNED false
+#define PF_UNKNOWN_ASKED(...) false
 #define PF_UNKNOWN_ITEMS(...) false
 #define PF_UNKNOWN_LENGTH(...) false
 #define PF_UNKNOWN_LENGTH_NL(...) false

@@ -11,6 +11,7 @@
 #include "pf-message.h"
 #include "pf-module.h"
 #include "pf-process.h"
+#include "pf-rest.h"
 #include "pf-wrap.h"
 
 // fd: the descriptor; the FILE that a timed call looks at; whether it may wait for its lock; and what
@@ -48,6 +49,9 @@
 #define BEFORE_RETURNED
 #define BYTES_RETURNED (result > 0 ? (uint64_t)result : 0)
 #define FAILED_RETURNED (result < 0)
+#define BEFORE_ASKED(b, n)
+#define BYTES_ASKED(b, n) BYTES_RETURNED
+#define FAILED_ASKED(b, n) FAILED_RETURNED
 #define BEFORE_ITEMS(s, n)
 #define BYTES_ITEMS(s, n) ((uint64_t)result * (s))
 #define FAILED_ITEMS(s, n) ((s) != 0 && result < (n))
@@ -75,6 +79,7 @@
 
 // What most calls note instead: a text that is not soon over is another function's.
 #define QUICK_RETURNED
+#define QUICK_ASKED(b, n)
 #define QUICK_ITEMS(s, n)
 #define QUICK_LENGTH(s)                                                                            \
     size_t length;                                                                                 \
@@ -87,6 +92,31 @@
 #define QUICK_DATAGRAMS(v)
 #define QUICK_UNKNOWN
 #define QUICK_NOTHING
+
+// Whether a call took less than it was given: in the quick body, which hands it on, and in the others.
+#define SHORT_RETURNED
+#define SHORT_ASKED(b, n)                                                                          \
+    if (PF_UNLIKELY((size_t)result != (n))) {                                                      \
+        return (ssize_t)pf_account_short(entry, b, n, (uint64_t)result);                           \
+    }
+#define SHORT_ITEMS(s, n)
+#define SHORT_LENGTH(s)
+#define SHORT_LENGTH_NL(s)
+#define SHORT_ONE
+#define SHORT_WORD
+#define SHORT_DATAGRAMS(v)
+#define SHORT_UNKNOWN
+#define SHORT_NOTHING
+#define REST_RETURNED
+#define REST_ASKED(b, n) pf_rest_check(entry, b, n, result);
+#define REST_ITEMS(s, n)
+#define REST_LENGTH(s)
+#define REST_LENGTH_NL(s)
+#define REST_ONE
+#define REST_WORD
+#define REST_DATAGRAMS(v)
+#define REST_UNKNOWN
+#define REST_NOTHING
 
 // text: looked at before the call (a va_list can be walked only then) or after it
 #define WALK_NOTEXT
@@ -316,7 +346,7 @@ static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, s
 #define UNTIMED(ret, call, family, bytes_rule, account)                                            \
     BEFORE_##bytes_rule RUN_LAYERED(ret, family, call)                                             \
         account(entry, BYTES_##bytes_rule, FAILED_##bytes_rule);                                   \
-    RETURN_##ret
+    REST_##bytes_rule RETURN_##ret
 
 // Variadic rows, and the first calls of the others.
 #define BODY(name, ret, call, timed, family, bytes_rule, fd, text)                                 \
@@ -338,7 +368,7 @@ static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, s
     QUICK_##bytes_rule RUN_LAYERED(ret, family, call) if (PF_UNLIKELY(FAILED_##bytes_rule)) {      \
         return (ret)pf_account_failed(entry, BYTES_##bytes_rule, (uint64_t)result);                \
     }                                                                                              \
-    pf_add(&entry->bytes, BYTES_##bytes_rule);                                                     \
+    SHORT_##bytes_rule pf_add(&entry->bytes, BYTES_##bytes_rule);                                  \
     RETURN_##ret;                                                                                  \
     is_long:                                                                                       \
     __attribute__((unused)) return long_;
@@ -354,7 +384,7 @@ static void look_at_vector(struct pf_probe *probe, const struct iovec *vector, s
     probe.level = LEVEL_##family;                                                                  \
     pf_end(&probe, bytes, failed);                                                                 \
     pf_account(entry, bytes, failed);                                                              \
-    if (probe.detail != NULL) {                                                                    \
+    REST_##bytes_rule if (probe.detail != NULL) {                                                  \
         const enum pf_family text_family = PF_FAMILY_##family;                                     \
         (void)text_family;                                                                         \
         note_text(probe.detail, SEES_##text, FIELDS_##text);                                       \
