@@ -52,6 +52,7 @@ void pf_find_waits(pf_search *self);
 void pf_find_not_worth(pf_search *self);
 void pf_find_storm(pf_search *self);
 void pf_find_errors(pf_search *self);
+void pf_find_short_writes(pf_search *self);
 void pf_find_handlers(pf_search *self);
 void pf_find_forks(pf_search *self);
 void pf_find_cost(pf_search *self);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rules on what is said at all: a site that costs more than logging should, the same line again and
-// again, calls that fail and go on, and bytes as money.
+// again, and bytes as money.
 #include "pf-config-parts.h"
 #include "pf-findings-private.h"
 #include "pf-text-writer.h"
@@ -182,52 +182,6 @@ void pf_find_not_worth(pf_search *self) {
             said++;
         }
     }
-}
-
-// --- errors
-
-static const gchar *advice_on(const gchar *name) {
-    if (strcmp(name, "EAGAIN") == 0) {
-        return "wait for POLLOUT, or drop the message and count it; do not try again at once";
-    }
-    if (strcmp(name, "EPIPE") == 0) {
-        return "stop writing when the reader has gone";
-    }
-    return strcmp(name, "ENOSPC") == 0 || strcmp(name, "EDQUOT") == 0
-               ? "the messages are lost: say so elsewhere, and stop"
-               : "look at the result of the call: these messages are lost";
-}
-
-void pf_find_errors(pf_search *self) {
-    GPtrArray *errors = pf_snapshot_get_errors(self->snapshot);
-    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
-    const PfErrorCount *error = errors->len > 0 ? g_ptr_array_index(errors, 0) : NULL;
-    const PfCallSite *site = NULL;
-    if (error == NULL || error->count < 100) {
-        return;
-    }
-    for (guint i = 0; i < sites->len; i++) {
-        const PfCallSite *one = g_ptr_array_index(sites, i);
-        if (strcmp(one->function, error->function) == 0 &&
-            (site == NULL || one->stats.error_count > site->stats.error_count)) {
-            site = one;
-        }
-    }
-    // A program that tries ten times before it waits is in order; one that fails most of the time not.
-    if (site == NULL ||
-        (gdouble)site->stats.error_count < 0.2 * (gdouble)site->stats.message_count) {
-        return;
-    }
-    gdouble share = (gdouble)site->stats.error_count / (gdouble)site->stats.message_count;
-    g_autofree gchar *place = pf_search_place(self, site);
-    g_autofree gchar *count = pf_grouped_text(site->stats.error_count);
-    PfFinding *found = pf_search_add(
-        self, "errors",
-        g_strdup_printf("%s goes on when %s fails with %s", place, error->function, error->name),
-        g_strdup_printf("%s of its calls failed, %.0f %%", count, 100 * share),
-        g_strdup(advice_on(error->name)), pf_saving_of(&site->stats, share));
-    found->place = g_steal_pointer(&place);
-    found->saved_calls = (gdouble)site->stats.error_count;
 }
 
 // --- money

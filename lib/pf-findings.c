@@ -230,6 +230,7 @@ GPtrArray *pf_snapshot_find(PfSnapshot *self, PfSymbolizer *symbolizer) {
     pf_find_waits(&search);
     pf_find_storm(&search);
     pf_find_errors(&search);
+    pf_find_short_writes(&search);
     pf_find_not_worth(&search);
     pf_find_handlers(&search);
     pf_find_forks(&search);

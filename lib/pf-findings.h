@@ -15,7 +15,7 @@ G_BEGIN_DECLS
 /**
  * PfFinding:
  * @kind: `tiny-writes`, `flush-per-line`, `endl`, `lock`, `blocked`, `storm`, `duplicates`, `not-worth`,
- *   `errors`, `signal-handler`, `fork-exec` or `cost`
+ *   `errors`, `short-writes`, `signal-handler`, `fork-exec` or `cost`
  * @title: one line that says what
  * @evidence: the numbers that it stands on
  * @next_step: what to do

@@ -198,6 +198,10 @@ static void subtract_cells(pf_model *self, const pf_model *earlier, const uint32
             const pf_cell *before = &g_array_index(earlier->cells, pf_cell, found);
             cell.calls = pf_less(cell.calls, before->calls);
             cell.bytes = pf_less(cell.bytes, before->bytes);
+            cell.short_writes = pf_less(cell.short_writes, before->short_writes);
+            cell.continued = pf_less(cell.continued, before->continued);
+            cell.left = pf_less(cell.left, before->left);
+            cell.left_bytes = pf_less(cell.left_bytes, before->left_bytes);
             cell.before = cell.detail != NULL ? before->detail : NULL;
             cell.reader_before = before->reader;
         }

@@ -248,6 +248,34 @@ static void load_errors(loader *self, const struct pf_slot *slot) {
     }
 }
 
+// To the cells of the thread, which begin at `first`.
+static void load_short(loader *self, const struct pf_short *from, guint first) {
+    for (guint i = first; from->key != 0 && i < self->model->cells->len; i++) {
+        pf_cell *cell = &g_array_index(self->model->cells, pf_cell, i);
+        if (cell->key == from->key) {
+            cell->short_writes = MIN(from->count, MOST);
+            cell->continued = MIN(from->continued, MOST);
+            cell->left = MIN(from->left, MOST);
+            cell->left_bytes = MIN(from->left_bytes, MOST);
+            return;
+        }
+    }
+}
+
+static void load_shorts(loader *self, const struct pf_slot *slot, guint first) {
+    uint64_t link = slot->shorts;
+    for (unsigned chain = 0; link != 0 && chain < PF_SHORT_CHAIN; chain++) {
+        const struct pf_shorts *shorts = pf_reader_take(self->reader, link, sizeof *shorts);
+        if (shorts == NULL) {
+            return;
+        }
+        for (unsigned i = 0; i < PF_SHORT_ROWS; i++) {
+            load_short(self, &shorts->row[i], first);
+        }
+        link = shorts->next;
+    }
+}
+
 static const gchar *context_text(loader *self, const char *from) {
     gchar *text = pf_reader_text(from, PF_CONTEXT_SIZE);
     const gchar *kept = *text != 0 ? g_string_chunk_insert_const(self->model->strings, text) : NULL;
@@ -334,7 +362,9 @@ static void load_slot(loader *self, const struct pf_slot *slot, uint64_t link) {
     g_array_append_val(self->model->threads, thread);
     self->process->thread_count += MIN(slot->threads, 1u << 24);
     self->last_ns = MAX(self->last_ns, MAX(slot->attach_ns, slot->in_call_ns));
+    guint first = self->model->cells->len;
     load_entries(self, slot, index);
+    load_shorts(self, slot, first);
     load_errors(self, slot);
     load_slowest(self, slot, index);
 }

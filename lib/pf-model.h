@@ -15,6 +15,10 @@ typedef struct {
     uint64_t key; // as in the segment
     uint64_t calls;
     uint64_t bytes;
+    uint64_t short_writes;          // as in struct pf_short; of these nothing else is known but
+    uint64_t continued;             //
+    uint64_t left;                  //
+    uint64_t left_bytes;            //
     const struct pf_detail *detail; // NULL: none
     const struct pf_detail *before; // subtracted from `detail`; NULL: none
     pf_reader *reader;              // of `detail`; its model holds a reference

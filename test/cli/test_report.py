@@ -29,9 +29,9 @@ HABITS = {
     "tiny": ("tiny-writes", 100000), "unbuffered": ("tiny-writes", 60000), "flush": ("flush-per-line", 60000),
     "sync": ("flush-per-line", 300), "lock": ("lock", 8000), "pipe": ("blocked", 400),
     "eagain": ("errors", 100000), "duplicates": ("duplicates", 100000), "debug": ("not-worth", 60000),
-    "handler": ("signal-handler", 0), "storm": ("storm", 40000), "forked": ("fork-exec", 0),
+    "handler": ("signal-handler", 0), "short": ("short-writes", 200), "storm": ("storm", 40000), "forked": ("fork-exec", 0),
 }
-HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "20000"], ["steadily", "40000"],
+HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "20000"], ["steadily", "40000"], ["whole", "200"],
            ["spawner"])
 
 

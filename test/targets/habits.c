@@ -6,6 +6,7 @@
 //   lock       four threads, one unbuffered FILE     pipe        a pipe whose reader is slow
 //   eagain     write to a full pipe, again and again duplicates  one line, all the time
 //   debug      debug messages into app.log           handler     printf in a signal handler
+//   short      takes a short write for a whole one    whole       writes the rest
 //   storm      two threads log 40,000 errors at once  forked      a thread's process prints between fork and exec
 //   buffered   lines through stdio                   batched     write(2) of 8 KiB
 //   quiet      work, and a line now and then         several     syncs a few times
@@ -128,6 +129,26 @@ static void eagain(void) {
     }
 }
 
+// Records of 4,999 bytes, each line another, into a pipe that has room for 4,096 and is emptied each time.
+static void shortly(int whole) {
+    int fd[2];
+    static char record[5000];
+    static char sink[8192];
+    (void)!pipe2(fd, O_NONBLOCK);
+    fcntl(fd[1], F_SETPIPE_SZ, 4096);
+    for (int i = 0; i < count; i++) {
+        for (size_t at = 0; at + 20 < sizeof record; at += 20) {
+            snprintf(record + at, 21, "%9d of %6zu\n", i, at);
+        }
+        size_t done = 0;
+        do {
+            ssize_t written = write(fd[1], record + done, sizeof record - 1 - done); // habit: short
+            done += written > 0 ? (size_t)written : 0;
+            (void)!read(fd[0], sink, sizeof sink);
+        } while (whole && done < sizeof record - 1);
+    }
+}
+
 static void duplicates(void) {
     for (int i = 0; i < count; i++) {
         fprintf(stderr, "connection refused, trying again\n"); // habit: duplicates
@@ -241,6 +262,8 @@ int main(int argc, char **argv) {
     : !strcmp(name, "pipe")       ? slow_pipe()
     : !strcmp(name, "eagain")     ? eagain()
     : !strcmp(name, "duplicates") ? duplicates()
+    : !strcmp(name, "short")      ? shortly(0)
+    : !strcmp(name, "whole")      ? shortly(1)
     : !strcmp(name, "debug")      ? debug()
     : !strcmp(name, "handler")    ? handler()
     : !strcmp(name, "storm")      ? storm()

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules on results that nobody looks at: calls that fail and go on, and writes that took only a part.
+#include "pf-findings-private.h"
+#include "pf-text-writer.h"
+#include <string.h>
+
+// --- errors
+
+static const gchar *advice_on(const gchar *name) {
+    if (strcmp(name, "EAGAIN") == 0) {
+        return "wait for POLLOUT, or drop the message and count it; do not try again at once";
+    }
+    if (strcmp(name, "EPIPE") == 0) {
+        return "stop writing when the reader has gone";
+    }
+    return strcmp(name, "ENOSPC") == 0 || strcmp(name, "EDQUOT") == 0
+               ? "the messages are lost: say so elsewhere, and stop"
+               : "look at the result of the call: these messages are lost";
+}
+
+void pf_find_errors(pf_search *self) {
+    GPtrArray *errors = pf_snapshot_get_errors(self->snapshot);
+    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
+    const PfErrorCount *error = errors->len > 0 ? g_ptr_array_index(errors, 0) : NULL;
+    const PfCallSite *site = NULL;
+    if (error == NULL || error->count < 100) {
+        return;
+    }
+    for (guint i = 0; i < sites->len; i++) {
+        const PfCallSite *one = g_ptr_array_index(sites, i);
+        if (strcmp(one->function, error->function) == 0 &&
+            (site == NULL || one->stats.error_count > site->stats.error_count)) {
+            site = one;
+        }
+    }
+    // A program that tries ten times before it waits is in order; one that fails most of the time not.
+    if (site == NULL ||
+        (gdouble)site->stats.error_count < 0.2 * (gdouble)site->stats.message_count) {
+        return;
+    }
+    gdouble share = (gdouble)site->stats.error_count / (gdouble)site->stats.message_count;
+    g_autofree gchar *place = pf_search_place(self, site);
+    g_autofree gchar *count = pf_grouped_text(site->stats.error_count);
+    PfFinding *found = pf_search_add(
+        self, "errors",
+        g_strdup_printf("%s goes on when %s fails with %s", place, error->function, error->name),
+        g_strdup_printf("%s of its calls failed, %.0f %%", count, 100 * share),
+        g_strdup(advice_on(error->name)), pf_saving_of(&site->stats, share));
+    found->place = g_steal_pointer(&place);
+    found->saved_calls = (gdouble)site->stats.error_count;
+}
+
+// --- short writes
+
+#define PF_LEAST_LEFT 3
+
+typedef struct {
+    guint64 count;
+    guint64 continued;
+    guint64 left;
+    guint64 left_bytes;
+} short_writes;
+
+static const PfCallSite *site_at(const pf_search *self, const pf_site *place) {
+    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
+    for (guint i = 0; i < sites->len; i++) {
+        const PfCallSite *site = g_ptr_array_index(sites, i);
+        if (site->address == place->address &&
+            strcmp(site->function, pf_calls[place->call].name) == 0) {
+            return site;
+        }
+    }
+    return NULL;
+}
+
+// The site that lost most: `*ret_short` says of it what all threads saw.
+static const PfCallSite *search_short(const pf_search *self, short_writes *ret_short) {
+    const pf_model *model = self->snapshot->model;
+    g_autofree short_writes *of_site = g_new0(short_writes, MAX(model->sites->len, 1));
+    for (guint i = 0; i < model->cells->len; i++) {
+        const pf_cell *cell = &g_array_index(model->cells, pf_cell, i);
+        short_writes *sum = &of_site[cell->site];
+        sum->count += cell->short_writes;
+        sum->continued += cell->continued;
+        sum->left += cell->left;
+        sum->left_bytes += cell->left_bytes;
+    }
+    guint most = 0;
+    for (guint i = 1; i < model->sites->len; i++) {
+        most = of_site[i].left > of_site[most].left ? i : most;
+    }
+    *ret_short = of_site[most];
+    // One that now and then drops the rest on purpose (its reader has gone) writes it most of the time.
+    if (ret_short->left < PF_LEAST_LEFT || ret_short->left <= ret_short->continued) {
+        return NULL;
+    }
+    return site_at(self, pf_model_site_at(model, most));
+}
+
+void pf_find_short_writes(pf_search *self) {
+    short_writes seen = {0};
+    const PfCallSite *site = search_short(self, &seen);
+    if (site == NULL) {
+        return;
+    }
+    g_autofree gchar *place = pf_search_place(self, site);
+    g_autofree gchar *count = pf_grouped_text(seen.count);
+    g_autofree gchar *left = pf_grouped_text(seen.left);
+    g_autofree gchar *bytes = pf_grouped_text(seen.left_bytes);
+    PfFinding *found = pf_search_add(
+        self, "short-writes",
+        g_strdup_printf("%s goes on after a short %s: %s B were left out", place, site->function,
+                        bytes),
+        g_strdup_printf("%s calls took fewer bytes than they were given; after %s of them the "
+                        "thread went on with other bytes than those that were left",
+                        count, left),
+        g_strdup("look at the result: write what is left, from where the call stopped, once poll "
+                 "says POLLOUT"),
+        (pf_saving){0});
+    found->place = g_steal_pointer(&place);
+}
