@@ -72,7 +72,11 @@ static uint64_t calls_of_others(const struct pf_slot *self, uint64_t stream) {
     for (const struct pf_slot *slot; at != 0; at = slot->next) {
         slot = pf_at(segment, at);
         for (unsigned i = 0; slot != self && i < PF_CACHE_ENTRIES; i++) {
-            sum += slot->cache[i].key >> PF_KEY_STREAM_SHIFT == stream ? slot->cache[i].calls : 0;
+            const struct pf_entry *entry = &slot->cache[i];
+            uint64_t key = __atomic_load_n(&entry->key, __ATOMIC_RELAXED);
+            sum += key >> PF_KEY_STREAM_SHIFT == stream
+                       ? __atomic_load_n(&entry->calls, __ATOMIC_RELAXED)
+                       : 0;
         }
     }
     return sum;
