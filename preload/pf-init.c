@@ -163,6 +163,7 @@ void pf_init(void) {
     }
     pf_observer_check(complain);
     pf_segment_note_environment();
+    pf_segment_check_folder(complain);
     pf_unwind_note_main();
     choose_stacks();
     pf_process.why = (uint32_t)pf_process.config.setting[PF_VAR_WHY].number;

@@ -85,6 +85,8 @@ void pf_segment_make(void);
 void pf_segment_await(void);
 // Keeps what the environment says of the segment's place.
 void pf_segment_note_environment(void);
+// Says so where SEGMENT_DIR names a folder that cannot be used.
+void pf_segment_check_folder(void (*complain)(const char *line, size_t length));
 // Memory from the segment, zeroed, in whole units of PF_UNIT; NULL when MAX_MEMORY_MB is used up.
 void *pf_segment_take(uint64_t size, uint64_t alignment);
 void pf_segment_unlink(void);

@@ -235,6 +235,20 @@ class Places(Hostile):
         self.assertNotIn(run.runtime, self.where(link))
         self.assertEqual(os.listdir(run.runtime), [])
 
+    def test_a_folder_that_was_asked_for_and_will_not_do(self):
+        folder = pf.prepare().runtime
+        shared = os.path.join(folder, "shared")
+        os.mkdir(shared)
+        os.chmod(shared, 0o755)
+        for given in (shared, os.path.join(folder, "nowhere"), "here", "/dev/shm/" + "x" * 90):
+            run = pf.execute([pf.build("plain")], SEGMENT_DIR=given)
+            self.assertEqual(run.status, 3)
+            self.assertEqual(run.stderr.count(b"pfprof: "), 1, run.stderr)
+            self.assertIn(f'PROVIDE_PROFILING_SEGMENT_DIR="{given}" is not'.encode(), run.stderr)
+        # Where `pfprof run` has gone before a daemon of its tree, nothing is said.
+        for given in (folder, os.path.join(folder, "run-1-abcdef")):
+            self.assertNotIn(b"pfprof", pf.execute([pf.build("plain")], SEGMENT_DIR=given).stderr)
+
 
 if __name__ == "__main__":
     pf.main()
