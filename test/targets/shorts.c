@@ -143,7 +143,7 @@ static void by_a_child(void) {
         must(write(pipe_[1], record + ROOM, SIZE - ROOM) == SIZE - ROOM);
         _exit(0);
     }
-    must(child > 0 && TEMP_FAILURE_RETRY(waitpid(child, NULL, 0)) == child);
+    must(child > 0 && waitpid(child, NULL, 0) == child);
 }
 
 static void *write_rest(void *arg) {
@@ -181,10 +181,12 @@ static void send_on(void) {
     close(fd[1]);
 }
 
-// These fail; the size of the second is the result of a failure.
+// These fail; the size of the second is the result of a failure (which to a kernel of 64 bits is no size,
+// but of 32 it is).
 static void that_fail(void) {
     must(write(pipe_[1], (void *)(uintptr_t)8, 100) == -1 && errno == EFAULT);
-    must(write(pipe_[1], record, SIZE_MAX) == -1 && (errno == EFAULT || errno == EINVAL));
+    must(sizeof(size_t) < 8 ||
+         write(pipe_[1], record, SIZE_MAX) == -1 && (errno == EFAULT || errno == EINVAL));
 }
 
 static void *in_thread(void *turn) {
