@@ -34,6 +34,11 @@ METRICS = (
     "messages_per_second", "avg_latency_ms", "emoji_overhead_percent", "uptime_seconds",
 )
 
+RATES = ("0", "0.001", "0.01", "0.5", "1.0")
+EXECS = (
+    "execve", "execv", "execvp", "execvpe", "execl", "execle", "execlp", "fexecve", "execveat",
+)
+
 # Which functions make which system call when they are not layered on stdio.
 KERNEL = {
     "write": ("write", "__write"),
