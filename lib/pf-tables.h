@@ -100,8 +100,6 @@ typedef struct {
 void pf_run_add(pf_sums *sums, pf_run *run, const pf_cell *cell);
 void pf_run_end(pf_sums *sums, pf_run *run); // what was added goes to its site and stream
 void pf_cells_look_again(pf_sums *sums);     // what can be told of a cell when all are added up
-// Does the call's family put its bytes into a FILE's buffer?
-gboolean pf_is_buffered(unsigned call);
 // The index in `templates` of one with that text; PF_PAIR_NEW: it has none yet.
 uint32_t *pf_same_template(pf_sums *sums, const pf_template_sums *template);
 
