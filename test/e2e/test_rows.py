@@ -8,8 +8,6 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pfharness as pf
 
-# libc does not tell how many bytes these wrote.
-UNKNOWN_FAMILIES = ("wide", "syslog", "journal", "glib", "error")
 # Rows that nothing here can reach, each with its reason.  Keep it short.
 EXCUSES = {}
 # How a process-control row is reached: the arguments of `procs`.
@@ -35,8 +33,6 @@ class EveryRow(pf.Case):
 
     def test_each_row_has_a_driver(self):
         rows = pf.table_rows()
-        if rows is None:
-            self.skipTest("preload/pf-calls.def is not here")
         reached = {name.split(":")[0] for name in listed("everycall", True)}
         reached |= set(listed("layered")) | set(PROCESS_DRIVERS)
         # test_streams.py; `dup` and `fclose` are no process rows.
@@ -53,10 +49,8 @@ class EveryRow(pf.Case):
         rows = pf.table_rows()
         for function in one["functions"] + one["flushes"]:
             name, family = function["name"], function["family"]
-            if rows is not None:
-                self.assertEqual(family, rows[name][0], name)
-            hidden = rows[name][1] if rows is not None else family in UNKNOWN_FAMILIES
-            unknown = function["message_count"] if hidden else 0
+            self.assertEqual(family, rows[name][0], name)
+            unknown = function["message_count"] if rows[name][1] else 0
             self.assertEqual(function["bytes_unknown_count"], unknown, name)
 
     def test_all_rows_at_every_rate(self):
@@ -91,7 +85,7 @@ class EveryRow(pf.Case):
                     self.assertEqual(accounts[name].ended, 7)
                     if name != "copy_file_range":  # not every file system can
                         self.assertEqual(accounts[name].errors, 0, "the target itself failed")
-                    family = (pf.table_rows() or {}).get(name, ("", ""))[0]
+                    family = pf.table_rows()[name][0]
                     if family == "flush" and name != "fcloseall":
                         self.assertEqual(run.summaries(), {}, "no message, no summary")
                     else:
