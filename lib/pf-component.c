@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // One processor with its configuration, switched on and off as one, and written out at the end.
-#include "pf-component.h"
+#include "pf-component-private.h"
 #include "pf-output.h"
 
 /**

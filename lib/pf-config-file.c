@@ -25,7 +25,7 @@ static void find_setting(pf_line *line) {
     line->kind = PF_LINE_UNKNOWN;
 }
 
-void pf_line_read(gchar *text, pf_line *ret_line) {
+static void read_line(gchar *text, pf_line *ret_line) {
     gchar *name = skip_blank(text);
     *ret_line = (pf_line){.kind = PF_LINE_EMPTY};
     if (*name == 0) {
@@ -60,7 +60,7 @@ void pf_lines_read(const gchar *text, pf_line_fn *each, gpointer data) {
     for (guint i = 0; lines[i] != NULL; i++) {
         g_autofree gchar *whole = g_strdup(lines[i]);
         pf_line line;
-        pf_line_read(lines[i], &line);
+        read_line(lines[i], &line);
         each(&line, whole, data);
     }
 }

@@ -20,9 +20,6 @@ typedef struct {
     const gchar *value;
 } pf_line;
 
-// Takes one line apart, in place.
-void pf_line_read(gchar *text, pf_line *ret_line);
-
 // Calls `each` for the lines of `text` one after another.
 typedef void pf_line_fn(const pf_line *line, const gchar *whole, gpointer data);
 void pf_lines_read(const gchar *text, pf_line_fn *each, gpointer data);

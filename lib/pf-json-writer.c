@@ -62,6 +62,14 @@ void pf_json_null(pf_json *self, const gchar *name) {
     g_string_append(self->text, "null");
 }
 
+void pf_json_known(pf_json *self, const gchar *name, gdouble value, guint decimals) {
+    if (value >= 0) {
+        pf_json_fixed(self, name, value, decimals);
+    } else {
+        pf_json_null(self, name);
+    }
+}
+
 void pf_json_string(pf_json *self, const gchar *name, const gchar *value) {
     if (value == NULL) {
         pf_json_null(self, name);

@@ -17,3 +17,5 @@ void pf_json_number(pf_json *self, gdouble value, guint decimals);         // a 
 void pf_json_string(pf_json *self, const gchar *name, const gchar *value); // NULL: null
 void pf_json_bool(pf_json *self, const gchar *name, gboolean value);
 void pf_json_null(pf_json *self, const gchar *name);
+void pf_json_known(pf_json *self, const gchar *name, gdouble value,
+                   guint decimals); // negative: null

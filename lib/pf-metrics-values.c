@@ -3,7 +3,7 @@
 #include "pf-metrics-values.h"
 #include "pf-time.h"
 
-const gdouble pf_quantile_shares[PF_QUANTILE_COUNT] = {0.5, 0.9, 0.99, 0.999};
+static const gdouble shares[PF_QUANTILE_COUNT] = {0.5, 0.9, 0.99, 0.999};
 const gchar *const pf_quantile_names[PF_QUANTILE_COUNT] = {"p50_ns", "p90_ns", "p99_ns",
                                                            "p99_9_ns"};
 
@@ -90,6 +90,6 @@ void pf_metric_values_from(pf_metric_values *ret_values, const pf_totals *totals
         .estimate = totals->estimate,
     };
     for (guint i = 0; i < PF_QUANTILE_COUNT; i++) {
-        ret_values->quantile_ns[i] = pf_totals_quantile(totals, pf_quantile_shares[i]);
+        ret_values->quantile_ns[i] = pf_totals_quantile(totals, shares[i]);
     }
 }

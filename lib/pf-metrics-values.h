@@ -32,7 +32,6 @@ typedef enum {
 
 // p50, p90, p99, p99.9
 #define PF_QUANTILE_COUNT 4
-extern const gdouble pf_quantile_shares[PF_QUANTILE_COUNT];
 extern const gchar *const pf_quantile_names[PF_QUANTILE_COUNT];
 
 typedef struct {

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 // %p is the pid, %n the program's name, %% a percent sign; as in the preloaded library.
-gchar *pf_output_path(const gchar *pattern) {
+static gchar *path_of(const gchar *pattern) {
     g_autoptr(GString) path = g_string_new(NULL);
     for (const gchar *at = pattern; *at != 0; at++) {
         if (at[0] == '%' && at[1] == 'p') {
@@ -47,7 +47,7 @@ static void fail(GError **error, const gchar *where) {
 
 gboolean pf_output_write(const gchar *output, const gchar *text, GError **error) {
     gboolean to_stderr = g_str_equal(output, "stderr");
-    g_autofree gchar *path = to_stderr ? g_strdup("stderr") : pf_output_path(output);
+    g_autofree gchar *path = to_stderr ? g_strdup("stderr") : path_of(output);
     gint fd = to_stderr ? STDERR_FILENO
                         : open(path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_CLOEXEC, 0600);
     if (fd < 0) {

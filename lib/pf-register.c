@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Registers the profiler with a hub, and puts the process back to how it began.
 #include "pf-register.h"
+#include "pf-component-private.h"
 #include "pf-errors.h"
-#include "pf-output.h"
 
 #define NAME "profiler"
 

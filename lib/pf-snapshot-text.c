@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A snapshot as a person reads it: what matters most first, with file and line.
+#include "pf-snapshot-text.h"
 #include "pf-findings.h"
-#include "pf-snapshot-private.h"
-#include "pf-text-writer.h"
 #include <string.h>
 
-#define LEAST_WIDTH 80u
-#define MOST_WIDTH 160u
 #define MOST_FUNCTIONS 12u
-#define MOST_SITES 12u
 #define MOST_STREAMS 6u
 #define WORTH_A_LINE_NS 1000000
 #define MOST_THREADS 6u
-#define MOST_SLOWEST 5u
 #define MOST_ERRORS 6u
 #define BAR_FROM_NS 16u
 #define BAR_TO_NS (16u << 24) // 12 columns, a factor of 4 each
@@ -20,45 +15,8 @@
 
 static gdouble ratio(gdouble a, gdouble b) { return b > 0 ? a / b : 0; }
 
-static gdouble total_of(const PfStats *stats) {
+gdouble pf_snapshot_text_total(const PfStats *stats) {
     return pf_stats_has_estimate(stats) ? stats->estimate.total_ns : -1;
-}
-
-static void heading(pf_text *text, const gchar *line) {
-    pf_text_add(text, "\n");
-    pf_text_ink(text, PF_INK_BOLD, line);
-    pf_text_add(text, "\n");
-}
-
-static void more(pf_text *text, guint all, guint shown, const gchar *what) {
-    guint left = all > shown ? all - shown : 0;
-    if (left > 0) { // "1 more line"
-        pf_text_format(text, "  and %u more %.*s\n", left, (gint)strlen(what) - (left == 1), what);
-    }
-}
-
-// Columns that a wider terminal gives to names.
-static guint spare(const pf_text *text) { return text->width - LEAST_WIDTH; }
-
-// `src/log.c:88 in log_line`: with as much of the file's path as there is room for, one folder at most.
-static gchar *short_place(const PfPlace *place, guint columns) {
-    if (place->file == NULL) {
-        return pf_place_to_string(place);
-    }
-    const gchar *start = place->file + strlen(place->file);
-    gchar *text = NULL;
-    for (guint slashes = 0; slashes < 2 && start > place->file; slashes++) {
-        for (start--; start > place->file && *start != '/'; start--) {
-        }
-        g_autofree gchar *longer = g_strdup_printf(
-            "%s:%u%s%s", start + (*start == '/'), place->line,
-            place->function != NULL ? " in " : "", place->function != NULL ? place->function : "");
-        if (text == NULL || g_utf8_strlen(longer, -1) <= (glong)columns) {
-            g_free(text);
-            text = g_steal_pointer(&longer);
-        }
-    }
-    return text != NULL ? text : pf_place_to_string(place);
 }
 
 static void put_header(pf_text *text, PfSnapshot *self) {
@@ -136,7 +94,7 @@ static void put_metrics(pf_text *text, PfSnapshot *self) {
         {"start_time", utc(process != NULL ? process->start_unix_ns : 0), "uptime_seconds",
          g_strdup_printf("%.3f", pf_snapshot_get_uptime_seconds(self))},
     };
-    heading(text, "  ProfileMetrics");
+    pf_text_heading(text, "  ProfileMetrics");
     for (guint i = 0; i < G_N_ELEMENTS(rows); i++) {
         pf_text_add(text, "    ");
         metric(text, rows[i].left, 35, rows[i].left_value);
@@ -175,8 +133,8 @@ static void put_functions(pf_text *text, PfSnapshot *self) {
     if (functions->len == 0) {
         return;
     }
-    heading(text,
-            "  function          calls   total     p50     p99      max    bytes 16ns    67ms");
+    pf_text_heading(
+        text, "  function          calls   total     p50     p99      max    bytes 16ns    67ms");
     for (guint i = 0; i < functions->len && i < MOST_FUNCTIONS; i++) {
         const PfFunction *function = g_ptr_array_index(functions, i);
         const PfStats *stats = &function->stats;
@@ -187,7 +145,7 @@ static void put_functions(pf_text *text, PfSnapshot *self) {
         pf_text_add(text, "  ");
         pf_text_left(text, 15, function->name);
         pf_text_count(text, 8, (gdouble)stats->message_count);
-        pf_text_duration(text, 8, total_of(stats));
+        pf_text_duration(text, 8, pf_snapshot_text_total(stats));
         pf_text_duration(text, 8, p50);
         pf_text_duration(text, 8, p99);
         pf_text_duration(text, 9, stats->sampled_count != 0 ? (gdouble)stats->max_ns : -1);
@@ -205,52 +163,7 @@ static void put_functions(pf_text *text, PfSnapshot *self) {
         }
         pf_text_add(text, "\n");
     }
-    more(text, functions->len, MOST_FUNCTIONS, "functions");
-}
-
-static gdouble share_of(const PfStats *stats, PfReason reason) {
-    gdouble share = stats->reasons[reason].share;
-    return share < 0 ? -1 : 100 * share;
-}
-
-static void put_site(pf_text *text, const PfRealSite *site) {
-    const PfStats *stats = &site->site->stats;
-    guint columns = 27 + spare(text);
-    g_autofree gchar *place = short_place(site->place, columns);
-    pf_text_add(text, "  ");
-    pf_text_left(text, columns, place);
-    pf_text_add(text, " ");
-    pf_text_left(text, 10, site->function);
-    pf_text_right(text, 1, site->is_estimate ? "~" : " ");
-    pf_text_count(text, 7, site->message_count);
-    pf_text_duration(text, 8, site->total_ns);
-    for (guint reason = PF_REASON_FLUSH; reason < PF_REASON_COUNT; reason++) {
-        // Of the call site as a whole; what each of several lines has of it is not known.
-        pf_text_percent(text, 6 + (reason == PF_REASON_BLOCKED),
-                        site->is_estimate ? -1 : share_of(stats, (PfReason)reason));
-    }
-    pf_text_add(text, "\n");
-    if (site->wrapper != NULL) {
-        g_autofree gchar *via = short_place(site->wrapper, 50);
-        pf_text_add(text, "      via ");
-        pf_text_left(text, 50, via);
-        pf_text_format(text, " %" G_GUINT64_FORMAT " %s\n", site->stack_count,
-                       site->stack_count == 1 ? "stack" : "stacks");
-    }
-}
-
-static void put_sites(pf_text *text, PfSnapshot *self, PfSymbolizer *symbolizer) {
-    g_autoptr(GPtrArray) sites = pf_snapshot_get_real_sites(self, symbolizer);
-    if (sites->len == 0) {
-        return;
-    }
-    g_autofree gchar *title = g_strdup_printf(
-        "  hottest lines%*s calls   total flush  lock blocked", (int)(29 + spare(text)), "");
-    heading(text, title);
-    for (guint i = 0; i < sites->len && i < MOST_SITES; i++) {
-        put_site(text, g_ptr_array_index(sites, i));
-    }
-    more(text, sites->len, MOST_SITES, "lines");
+    pf_text_more(text, functions->len, MOST_FUNCTIONS, "functions");
 }
 
 // Nothing was written to it, and closing it took no time: most are files that were read.
@@ -261,8 +174,8 @@ static gboolean is_idle(const PfStream *stream) {
 static void put_streams(pf_text *text, PfSnapshot *self) {
     const GPtrArray *streams = pf_snapshot_tables(self)->streams;
     g_autofree gchar *title = g_strdup_printf("  streams%*s calls    bytes   total flushes    tiny",
-                                              (int)(28 + spare(text)), "");
-    heading(text, title);
+                                              (int)(28 + pf_text_spare(text)), "");
+    pf_text_heading(text, title);
     guint used = 0;
     for (guint i = 0; i < streams->len; i++) {
         const PfStream *stream = g_ptr_array_index(streams, i);
@@ -276,16 +189,16 @@ static void put_streams(pf_text *text, PfSnapshot *self) {
                                  : stream->kind == PF_STREAM_KIND_NONE ? g_strdup("syslog")
                                                                        : g_strdup(kind);
         pf_text_add(text, "  ");
-        pf_text_left_tail(text, 34 + spare(text), name);
+        pf_text_left_tail(text, 34 + pf_text_spare(text), name);
         pf_text_count(text, 8, (gdouble)stream->stats.message_count);
         pf_text_size(text, 9, (gdouble)stream->stats.bytes);
-        pf_text_duration(text, 8, total_of(&stream->stats));
+        pf_text_duration(text, 8, pf_snapshot_text_total(&stream->stats));
         pf_text_count(text, 8, (gdouble)stream->flushes.message_count);
         pf_text_count(text, 8, stream->tiny_write_count);
         pf_text_add(text, "\n");
     }
-    more(text, used, MOST_STREAMS, "streams");
-    more(text, streams->len, used, "idle streams");
+    pf_text_more(text, used, MOST_STREAMS, "streams");
+    pf_text_more(text, streams->len, used, "idle streams");
 }
 
 static void put_threads(pf_text *text, PfSnapshot *self) {
@@ -293,7 +206,8 @@ static void put_threads(pf_text *text, PfSnapshot *self) {
     if (threads->len < 2) {
         return;
     }
-    heading(text, "  threads              tid   calls    bytes   total  of wall  longest call");
+    pf_text_heading(text,
+                    "  threads              tid   calls    bytes   total  of wall  longest call");
     for (guint i = 0; i < threads->len && i < MOST_THREADS; i++) {
         const PfThread *thread = g_ptr_array_index(threads, i);
         g_autofree gchar *name = thread->thread_count > 1
@@ -304,7 +218,7 @@ static void put_threads(pf_text *text, PfSnapshot *self) {
         pf_text_format(text, " %8u", thread->tid);
         pf_text_count(text, 8, (gdouble)thread->stats.message_count);
         pf_text_size(text, 9, (gdouble)thread->stats.bytes);
-        pf_text_duration(text, 8, total_of(&thread->stats));
+        pf_text_duration(text, 8, pf_snapshot_text_total(&thread->stats));
         if (thread->output_is_limit) {
             pf_text_add(text, "   ≤100 %");
         } else {
@@ -320,61 +234,7 @@ static void put_threads(pf_text *text, PfSnapshot *self) {
         }
         pf_text_add(text, "\n");
     }
-    more(text, threads->len, MOST_THREADS, "threads");
-}
-
-static void put_scopes(pf_text *text, PfSnapshot *self, PfSymbolizer *symbolizer) {
-    const GPtrArray *scopes = pf_snapshot_tables(self)->scopes;
-    if (scopes->len == 0) {
-        return;
-    }
-    heading(text, "  profiled scopes                    calls   total     p50     p99  output");
-    for (guint i = 0; i < scopes->len && i < MOST_SITES; i++) {
-        const PfScope *scope = g_ptr_array_index(scopes, i);
-        g_autofree gchar *title = pf_scope_title(scope, symbolizer);
-        gdouble p50 = -1;
-        gdouble p99 = -1;
-        pf_stats_get_quantile_ns(&scope->stats, 0.5, &p50);
-        pf_stats_get_quantile_ns(&scope->stats, 0.99, &p99);
-        pf_text_add(text, "  ");
-        pf_text_left(text, 32, title);
-        pf_text_count(text, 7, (gdouble)scope->stats.message_count);
-        pf_text_duration(text, 7, total_of(&scope->stats));
-        pf_text_duration(text, 7, p50);
-        pf_text_duration(text, 7, p99);
-        pf_text_percent(text, 7, scope->output_share < 0 ? -1 : 100 * scope->output_share);
-        if (scope->open_count != 0) {
-            pf_text_format(text, "  %" G_GUINT64_FORMAT " never ended", scope->open_count);
-        }
-        pf_text_add(text, "\n");
-    }
-    more(text, scopes->len, MOST_SITES, "scopes");
-}
-
-static void put_slowest(pf_text *text, PfSnapshot *self, PfSymbolizer *symbolizer) {
-    const GPtrArray *slowest = pf_snapshot_get_slowest(self);
-    if (slowest->len == 0) {
-        return;
-    }
-    heading(text, "  slowest calls");
-    for (guint i = 0; i < slowest->len && i < MOST_SLOWEST; i++) {
-        const PfEvent *event = g_ptr_array_index(slowest, i);
-        g_autoptr(PfPlace) place =
-            pf_symbolizer_find_return(symbolizer, event->module, event->address);
-        g_autofree gchar *where = short_place(place, 40 + spare(text));
-        g_autoptr(GDateTime) time = g_date_time_new_from_unix_local(event->unix_ns / 1000000000);
-        g_autofree gchar *clock =
-            time != NULL ? g_date_time_format(time, "%H:%M:%S") : g_strdup("–");
-        pf_text_add(text, " ");
-        pf_text_duration(text, 9, (gdouble)event->duration_ns);
-        pf_text_format(text, "  %s  ", clock);
-        pf_text_left(text, 9, event->function);
-        pf_text_add(text, " ");
-        pf_text_left(text, 8, pf_reason_to_string(event->reason));
-        pf_text_left(text, 40 + spare(text), where);
-        g_string_truncate(text->text, strlen(g_strchomp(text->text->str)));
-        pf_text_add(text, "\n");
-    }
+    pf_text_more(text, threads->len, MOST_THREADS, "threads");
 }
 
 static void put_levels(pf_text *text, PfSnapshot *self) {
@@ -475,17 +335,17 @@ gchar *pf_snapshot_to_text(PfSnapshot *self, PfSymbolizer *symbolizer, guint wid
     g_autoptr(PfSymbolizer) used =
         symbolizer != NULL ? g_object_ref(symbolizer) : pf_symbolizer_new();
     pf_text text = {.text = g_string_new(NULL),
-                    .width = CLAMP(width, LEAST_WIDTH, MOST_WIDTH),
+                    .width = CLAMP(width, PF_TEXT_LEAST_WIDTH, PF_TEXT_MOST_WIDTH),
                     .colour = colour};
     put_header(&text, self);
     put_metrics(&text, self);
     put_total(&text, self);
     put_functions(&text, self);
-    put_sites(&text, self, used);
+    pf_snapshot_text_sites(&text, self, used);
     put_streams(&text, self);
     put_threads(&text, self);
-    put_scopes(&text, self, used);
-    put_slowest(&text, self, used);
+    pf_snapshot_text_scopes(&text, self, used);
+    pf_snapshot_text_slowest(&text, self, used);
     put_levels(&text, self);
     put_errors(&text, self);
     put_coverage(&text, self);

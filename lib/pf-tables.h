@@ -20,7 +20,7 @@ typedef struct {
 void pf_tables_make(pf_tables *ret_tables, const pf_model *model);
 void pf_tables_clear(pf_tables *self);
 
-// --- between pf-tables.c (the pass) and pf-tables-rows.c (the rows)
+// --- between pf-tables.c (the pass), pf-tables-cells.c (its steps) and pf-tables-rows.c (the rows)
 
 // Timed calls, and the calls that they stand for.
 typedef struct {
@@ -88,6 +88,18 @@ typedef struct pf_all_sums {
     PfCoverage coverage;
 } pf_sums;
 
+// pf-tables-cells.c
+// Cells are taken by site and stream, so that what is added up most often is in the nearest cache and
+// goes to the site and to the stream once for all its threads.
+typedef struct {
+    pf_group group;
+    uint32_t site;
+    uint32_t stream;
+} pf_run;
+
+void pf_run_add(pf_sums *sums, pf_run *run, const pf_cell *cell);
+void pf_run_end(pf_sums *sums, pf_run *run); // what was added goes to its site and stream
+void pf_cells_look_again(pf_sums *sums);     // what can be told of a cell when all are added up
 // The index in `templates` of one with that text; PF_PAIR_NEW: it has none yet.
 uint32_t *pf_same_template(pf_sums *sums, const pf_template_sums *template);
 
@@ -99,6 +111,3 @@ void pf_scopes_add(pf_site_sums *site, const pf_cell *cell);
 GPtrArray *pf_scopes_rows(pf_sums *sums);
 
 void pf_tables_rows(pf_tables *tables, pf_sums *sums);
-
-// Does the call's family put its bytes into a FILE's buffer?
-gboolean pf_is_buffered(unsigned call);

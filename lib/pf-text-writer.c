@@ -21,6 +21,21 @@ void pf_text_ink(pf_text *self, pf_ink ink, const gchar *text) {
     pf_text_format(self, "%s%s\033[0m", codes[ink], text);
 }
 
+void pf_text_heading(pf_text *self, const gchar *line) {
+    pf_text_add(self, "\n");
+    pf_text_ink(self, PF_INK_BOLD, line);
+    pf_text_add(self, "\n");
+}
+
+void pf_text_more(pf_text *self, guint all, guint shown, const gchar *what) {
+    guint left = all > shown ? all - shown : 0;
+    if (left > 0) { // "1 more line"
+        pf_text_format(self, "  and %u more %.*s\n", left, (gint)strlen(what) - (left == 1), what);
+    }
+}
+
+guint pf_text_spare(const pf_text *self) { return self->width - PF_TEXT_LEAST_WIDTH; }
+
 // Columns of a text: characters of double width count twice, combining ones not at all.
 static guint columns_of(const gchar *text) {
     guint columns = 0;

@@ -4,6 +4,9 @@
 #include "pf-print.h"
 #include <glib.h>
 
+#define PF_TEXT_LEAST_WIDTH 80u
+#define PF_TEXT_MOST_WIDTH 160u
+
 typedef struct {
     GString *text;
     guint width; // of the terminal
@@ -15,6 +18,9 @@ typedef enum { PF_INK_PLAIN, PF_INK_BOLD, PF_INK_DIM, PF_INK_WARN, PF_INK_BAD } 
 void pf_text_add(pf_text *self, const gchar *text);
 void pf_text_format(pf_text *self, const gchar *format, ...) G_GNUC_PRINTF(2, 3);
 void pf_text_ink(pf_text *self, pf_ink ink, const gchar *text);
+void pf_text_heading(pf_text *self, const gchar *line);
+void pf_text_more(pf_text *self, guint all, guint shown, const gchar *what); // what: a plural
+guint pf_text_spare(const pf_text *self); // columns that a wider terminal gives to names
 
 // In `columns` columns; text that is too long is cut at the end (`left`) or, for places, at the start.
 void pf_text_left(pf_text *self, guint columns, const gchar *text);

@@ -77,8 +77,7 @@ void cli_put_wrapped(GString *out, const gchar *text, guint column, guint indent
 void cli_put_help(GString *text);
 void cli_put_command_help(const cli_command *command, GString *text);
 void cli_put_man(const cli_command *command, GString *text); // NULL: pfprof itself; scdoc source
-gboolean cli_put_completion(const gchar *shell, GString *text);
-GPtrArray *cli_list_path_commands(void); // names of pfprof-NAME on PATH
+GPtrArray *cli_list_path_commands(void);                     // names of pfprof-NAME on PATH
 
 // --- messages: one line on standard error
 

@@ -102,6 +102,21 @@ static void put_row(GString *out, PfSnapshot *snapshot, guint width, gboolean co
     g_string_append_printf(out, "  %s\n", command);
 }
 
+// What is over stays until somebody deletes it.
+static void put_note(GString *out, const GPtrArray *snapshots) {
+    guint over = 0;
+    for (guint i = 0; i < snapshots->len; i++) {
+        over += pf_snapshot_get_process(g_ptr_array_index(snapshots, i))->state >
+                PF_PROCESS_STATE_DORMANT;
+    }
+    if (over > 0) {
+        g_string_append_printf(out,
+                               "\n%u %s over: `pfprof salvage` shows what %s left, and with "
+                               "--remove deletes it\n",
+                               over, over == 1 ? "is" : "are", over == 1 ? "it" : "they");
+    }
+}
+
 static gint run(cli_args *args) {
     g_autoptr(GPtrArray) snapshots = read_all();
     if (cli_has(args, "json")) {
@@ -118,6 +133,7 @@ static gint run(cli_args *args) {
     for (guint i = 0; i < snapshots->len; i++) {
         put_row(out, g_ptr_array_index(snapshots, i), width, colour);
     }
+    put_note(out, snapshots);
     return cli_print(out->str);
 }
 
@@ -127,7 +143,8 @@ const cli_command command_list = {
     .summary = "lists the profiled processes of this user",
     .details =
         "States: active; dormant (switched off by `pfprof ctl PID off`); ended (by itself, its "
-        "segment was kept); killed. /s is messages a second since collection started, cost the "
+        "segment was kept, or it had become another user, who may not delete it); killed. /s is "
+        "messages a second since collection started, cost the "
         "estimated time in output calls of all threads, flushes included, `of wall` that time as a "
         "share of how long was collected.\n\n"
         "A process shows up at its first output call. One with PROVIDE_PROFILING_CLI_ENABLED=false "

@@ -157,7 +157,8 @@ const cli_command command_salvage = {
     .summary = "shows what killed processes had counted, and deletes it on request",
     .details =
         "A process that is killed leaves its segment behind, complete up to its last call. salvage "
-        "lists these and the segments that were kept on purpose (PROVIDE_PROFILING_KEEP_SEGMENT); "
+        "lists these, the segments that were kept on purpose (PROVIDE_PROFILING_KEEP_SEGMENT), and "
+        "those of processes that became another user and could not delete them; "
         "`pfprof show PID` shows one with file and line. --remove deletes what was listed.\n\n"
         "The segment of a running process is never touched; a new process that has the number of "
         "an old "

@@ -77,6 +77,21 @@ class Salvage(clikit.Case):
             live.kill()
             live.wait()
 
+    def test_one_that_became_another_user_cannot_delete_its_own(self):
+        if os.geteuid() != 0:
+            self.skipTest("needs root, to become another user")
+        done, _ = self.world.profiled([pf.build("worlds"), "setuid", "late"]), self.running()
+        done.communicate()
+        self.assertEqual(done.returncode, 0)
+        (over,) = [p for p in self.world.json("list")["processes"] if p["state"] != "active"]
+        self.assertEqual((over["pid"], over["state"]), (done.pid, "ended"))
+        note = self.world.cli("list").out.splitlines()[-1]
+        self.assertIn("1 is over: `pfprof salvage` shows what it left", note)
+        self.assertLessEqual(len(note), 80)
+        self.assertEqual([left["pid"] for left in self.world.json("salvage")["segments"]], [done.pid])
+        self.assertIn("1 segment deleted", self.world.cli("salvage", "--remove").out)
+        self.assertNotIn(" over: ", self.world.cli("list").out)
+
     def test_a_running_process_is_never_touched(self):
         live = self.running()
         for _ in range(3):

@@ -17,14 +17,17 @@ import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [HERE, os.path.join(ROOT, "scripts")]
+import pfelf
+import pftable
+import pftrace
+
 SOURCES = os.path.join(ROOT, "test", "targets")
 LIB = os.path.abspath(os.environ.get("PF_LIB") or os.path.join(ROOT, "build/preload/libpfprof.so"))
 # Another ABI than this machine's own, and how its programs are run: scripts/check-abis.
 ABI = os.environ.get("PF_ABI", "")
 RUNNER = os.environ.get("PF_RUNNER", "").split()
 LIBC = os.environ.get("PF_LIBC", "")
-TABLE = os.path.join(ROOT, "preload", "pf-calls.def")
-VARIABLES = os.path.join(ROOT, "preload", "pf-env.def")
 SEGMENT_DUMP = os.path.join(ROOT, "scripts", "segment-dump")
 PREFIX = "PROVIDE_PROFILING_"
 ROOT_USER = os.geteuid() == 0
@@ -34,22 +37,11 @@ METRICS = (
     "messages_per_second", "avg_latency_ms", "emoji_overhead_percent", "uptime_seconds",
 )
 
-# Which functions make which system call when they are not layered on stdio.
-KERNEL = {
-    "write": ("write", "__write"),
-    "writev": ("writev",),
-    "pwrite64": ("pwrite", "pwrite64", "__pwrite64"),
-    "pwritev": ("pwritev", "pwritev64"),
-    "pwritev2": ("pwritev2", "pwritev64v2"),
-    "sendto": ("send", "__send", "sendto"),
-    "sendmsg": ("sendmsg",),
-    "sendmmsg": ("sendmmsg",),
-    "sendfile": ("sendfile", "sendfile64"),
-    "copy_file_range": ("copy_file_range",),
-    "splice": ("splice",),
-    "tee": ("tee",),
-    "vmsplice": ("vmsplice",),
-}
+RATES = ("0", "0.001", "0.01", "0.5", "1.0")
+EXECS = (
+    "execve", "execv", "execvp", "execvpe", "execl", "execle", "execlp", "fexecve", "execveat",
+)
+
 TRUTH_HEAD, TRUTH_RECORD, TRUTH_RECORDS = 64, struct.Struct("II40sQQQQ"), 16384
 
 
@@ -76,9 +68,6 @@ def absent_from_libc(*names):
     """Those of the names that the libc of another ABI does not have."""
     if not LIBC:
         return set()
-    sys.path.insert(0, os.path.join(ROOT, "scripts"))
-    import pfelf
-
     return set(names) - set(pfelf.Elf(LIBC).exports)
 
 
@@ -134,47 +123,14 @@ def build(name):
 
 @functools.lru_cache(None)
 def table_rows():
-    """{name: (family, are its bytes unknown?)} of every row of pf-calls.def, if that is here."""
-    if not os.path.exists(TABLE):
-        return None
-    text = "".join(
-        f"#define {macro}(name, ...) @row {shape} #name #__VA_ARGS__\n"
-        for macro, shape in (
-            ("PF_CALL", "call"), ("PF_VCALL", "vcall"), ("PF_TAIL", "tail"), ("PF_HOOK", "hook"),
-            ("PF_SCOPE", "scope"),
-        )
-    )
-    done = subprocess.run(
-        ["cc", "-E", "-P", "-x", "c", "-"], input=text + f'#include "{TABLE}"\n',
-        capture_output=True, text=True, check=True,
-    )
-    families = "WRITE SEND COPY STDIO FORMAT WIDE SYSLOG JOURNAL GLIB ERROR FLUSH PROCESS SCOPE".split()
-    rows = {}
-    for line in done.stdout.split("@row ")[1:]:
-        match = re.match(r'\s*(\w+)\s+"(\w+)"\s+"(.*)"\s*$', line, re.S)
-        shape, name, rest = match.groups()
-        if shape == "scope":
-            rows[name] = ("scope", False)
-            continue
-        family = [w for w in re.findall(r"\b[A-Z]+\b", rest) if w in families]
-        if not family or name in rows:
-            raise AssertionError(f"cannot read the row {line!r}")
-        rows[name] = (family[0].lower(), shape == "tail" or ", UNKNOWN," in rest)
-    if len(rows) < 50:
-        raise AssertionError(f"only {len(rows)} rows read from {TABLE}")
-    return rows
+    """{name: (family, are its bytes unknown?)} of every row of pf-calls.def."""
+    return {row.name: (row.family, row.shape == "TAIL" or row.bytes == "UNKNOWN")
+            for row in pftable.calls()}
 
 
 def table_variables():
-    """{name: default} of pf-env.def, or None."""
-    if not os.path.exists(VARIABLES):
-        return None
-    done = subprocess.run(
-        ["cc", "-E", "-P", "-x", "c", "-"], capture_output=True, text=True, check=True,
-        input=f'#define PF_VARIABLE(name, type, initial, ...) @row #name initial\n'
-              f'#include "{VARIABLES}"\n',
-    )
-    return dict(re.findall(r'@row\s+"(\w+)"\s+"([^"]*)"', done.stdout))
+    """{name: default} of pf-env.def."""
+    return {row["name"]: row["default"] for row in pftable.variables()}
 
 
 Account = collections.namedtuple("Account", "begun ended bytes errors")
@@ -320,7 +276,7 @@ def start(argv, profiled=True, preload=None, extra=None, stdout=subprocess.PIPE,
     libraries = preload_list(profiled, preload)
     argv = list(argv)
     if strace:
-        calls = ",".join([*KERNEL, "clone", "clone3", "fork", "vfork"])
+        calls = ",".join([*pftrace.KERNEL, "clone", "clone3", "fork", "vfork"])
         argv = [
             need("strace"), "-f", "-q", "-y", "-s", "0", "-e", "signal=none",
             "-e", f"trace={calls}", "-o", run.trace_path,
@@ -367,56 +323,6 @@ def dump_segment(path):
     if done.returncode != 0:
         raise AssertionError(f"segment-dump {path}: status {done.returncode}: {done.stderr[-500:]}")
     return json.loads(done.stdout)
-
-
-class Call:
-    """One system call that strace saw."""
-
-    def __init__(self, name, path, result):
-        self.name, self.path, self.result = name, path, result
-
-    def __repr__(self):
-        return f"{self.name}({self.path})={self.result}"
-
-
-def read_trace(run):
-    """{pid: [Call, ...]} with threads under their process."""
-    pending, leader, found = {}, {}, collections.defaultdict(list)
-    lines = []
-    with open(run.trace_path, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            match = re.match(r"(\d+)\s+(.*)$", line.rstrip("\n"))
-            if not match:
-                continue
-            tid, text = int(match.group(1)), match.group(2)
-            resumed = re.match(r"<\.\.\. (\w+) resumed>(.*)$", text)
-            if text.endswith("<unfinished ...>"):
-                pending[tid] = text[: -len("<unfinished ...>")]
-            elif resumed and tid in pending:
-                lines.append((tid, pending.pop(tid) + resumed.group(2)))
-            else:
-                lines.append((tid, text))
-    # Who is whose thread, before the calls: a thread's first call may come before clone returns.
-    for tid, text in lines:
-        match = re.match(r"(clone|clone3)\(.*CLONE_THREAD.*= (\d+)", text)
-        if match:
-            leader[int(match.group(2))] = tid
-
-    def process(tid):
-        while tid in leader:
-            tid = leader[tid]
-        return tid
-
-    for tid, text in lines:
-        match = re.match(r"(\w+)\((-?\d+)(?:<([^>]*)>)?", text)
-        result = re.search(r"\) += (-?\d+|\?)(.*)$", text)
-        if not match or not result or match.group(1) not in KERNEL:
-            continue
-        if "ERESTART" in result.group(2):
-            continue  # the kernel starts it again: one call of the program
-        value = -1 if result.group(1) == "?" else int(result.group(1))
-        found[process(tid)].append(Call(match.group(1), match.group(3) or "", value))
-    return dict(found)
 
 
 def total(objects, name, field="message_count"):

@@ -14,6 +14,7 @@ import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pfharness as pf
+import pftrace
 
 RATES = ("0.01", "1.0")
 # System calls whose bytes the kernel adds to wchar of /proc/self/io.
@@ -65,7 +66,7 @@ class Traced(pf.Case):
         """What strace saw, without the library's own summary."""
         trace = {
             pid: [c for c in calls if not c.path.startswith(run.output)]
-            for pid, calls in pf.read_trace(run).items()
+            for pid, calls in pftrace.read(run.trace_path).items()
         }
         self.assertTrue(any(trace.values()), "strace saw nothing")
         return trace
@@ -80,7 +81,7 @@ class Traced(pf.Case):
                 self.check(one)
             # syscall(SYS_...) counts under its own row.
             raw = pf.total(objects, "syscall")
-            for name, functions in pf.KERNEL.items():
+            for name, functions in pftrace.KERNEL.items():
                 calls = [c for c in trace.get(pid, []) if c.name == name and not stdio(c.path)]
                 counted = sum(pf.total(objects, f) for f in functions)
                 moved = sum(pf.total(objects, f, "bytes") for f in functions)

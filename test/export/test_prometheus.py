@@ -15,8 +15,6 @@ PRINTS = [SYSTEM_PYTHON, "-c",
           "import os\nfor i in range(3000): os.write(1, b'x' * (i % 50 + 1))\n"
           "for i in range(40):\n try: os.write(99, b'y')\n except OSError: pass"]
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
-PROTOBUF = ("application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
-            "encoding=delimited")
 STRICT = """
 import sys
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse

@@ -127,11 +127,11 @@ START_TEST(migrate_keeps_values_and_comments) {
                            "#since 2024\n"
                            "enabled=yes\n"
                            "sample_rate=0.5\n"
+                           "#not a setting: something_else = 5\n"
+                           "buffer_size=0\n"
                            "\n"
                            "[exporter]\n"
                            "exporters=file\n"
-                           "#not a setting: something_else = 5\n"
-                           "buffer_size=0\n"
                            "#the end\n");
     g_autofree gchar *again = pf_profiling_config_migrate(text);
     ck_assert_str_eq(again, text);
