@@ -147,7 +147,8 @@ bootstrap:
 	@scripts/bootstrap
 
 clean:
-	@rm -rf $(BUILD) $(BUILD)-sanitize build-clang build-deb build-threads build-fuzz build-abi-*
+	@rm -rf $(BUILD) $(BUILD)-sanitize build-clang build-deb build-mutants build-threads build-fuzz \
+	    build-abi-*
 
 help:
 	@echo 'make                          build $(LIB)'

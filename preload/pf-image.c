@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Symbols of an image in memory, by its own hash tables.
 #include "pf-image.h"
 #include "pf-print.h"
 #include <elf.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+// Being told of forks and exits, and what only one libc has, behind weak references.
 #include "pf-libc.h"
 #include <pthread.h>
 #include <stdio.h>

@@ -60,7 +60,7 @@ static bool can_run(void) {
 }
 
 static void check(enum pf_variable variable, const char *name, const char *instead,
-                  void (*complain)(const char *line, unsigned long length)) {
+                  void (*complain)(const char *line, size_t length)) {
     struct pf_setting *setting = &pf_process.config.setting[variable];
     if (setting->number == 0 || can_run() ||
         (variable == PF_VAR_EXPORTERS && pf_same(command(), "none"))) {
@@ -81,7 +81,7 @@ static void check(enum pf_variable variable, const char *name, const char *inste
     setting->number = 0;
 }
 
-void pf_observer_check(void (*complain)(const char *line, unsigned long length)) {
+void pf_observer_check(void (*complain)(const char *line, size_t length)) {
     check(PF_VAR_SAMPLER, "SAMPLER", "using \"fixed\"", complain);
     check(PF_VAR_EXPORTERS, "EXPORTERS", "nothing is exported", complain);
 }

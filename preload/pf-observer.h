@@ -3,10 +3,11 @@
 // never the target's children.
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 
 // In the constructor: says in one line when the command that SAMPLER or EXPORTERS needs cannot be run, and
 // then the rate stays fixed, or nothing is exported.
-void pf_observer_check(void (*complain)(const char *line, unsigned long length));
+void pf_observer_check(void (*complain)(const char *line, size_t length));
 
 // When the segment is there: starts those that are asked for, unless they already run for this user.
 void pf_observer_start(void);

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 static const cli_option options[] = {
-    {"recent", 0, NULL, "with --json: the recent timed calls too"},
+    {"recent", 0, NULL, "with --json, of a process or segment: recent timed calls"},
     CLI_JSON,
     CLI_COLOUR,
     CLI_HELP,
