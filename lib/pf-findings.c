@@ -285,15 +285,6 @@ static void put_wrapped(pf_text *text, const gchar *first, const gchar *words) {
     pf_text_add(text, "\n");
 }
 
-static gchar *printable(const gchar *text) {
-    GString *safe = g_string_new(NULL);
-    for (; *text != 0; text = g_utf8_next_char(text)) {
-        gunichar c = g_utf8_get_char(text);
-        g_string_append_unichar(safe, g_unichar_iscntrl(c) || c == 0x2028 || c == 0x2029 ? '.' : c);
-    }
-    return g_string_free(safe, FALSE);
-}
-
 /**
  * pf_findings_to_text:
  * @findings: (element-type PfFinding): findings
@@ -311,9 +302,9 @@ gchar *pf_findings_to_text(GPtrArray *findings, guint width, gboolean colour) {
         g_autofree gchar *saving = pf_finding_get_saving(one);
         g_autofree gchar *line =
             g_strdup_printf("%s%s%s", one->title, *saving != 0 ? "; worth " : "", saving);
-        g_autofree gchar *safe_line = printable(line);
-        g_autofree gchar *safe_evidence = printable(one->evidence);
-        g_autofree gchar *safe_step = printable(one->next_step);
+        g_autofree gchar *safe_line = pf_text_plain(line);
+        g_autofree gchar *safe_evidence = pf_text_plain(one->evidence);
+        g_autofree gchar *safe_step = pf_text_plain(one->next_step);
         pf_text_add(&text, "  ");
         pf_text_ink(&text, PF_INK_WARN, "!");
         put_wrapped(&text, " ", safe_line);

@@ -52,8 +52,7 @@ static void pad(pf_text *self, guint from, guint to) {
     }
 }
 
-// What a terminal could take for an order becomes a dot.
-static gchar *plain(const gchar *text) {
+gchar *pf_text_plain(const gchar *text) {
     GString *safe = g_string_new(NULL);
     for (; *text != 0; text = g_utf8_next_char(text)) {
         gunichar c = g_utf8_get_char(text);
@@ -63,7 +62,7 @@ static gchar *plain(const gchar *text) {
 }
 
 void pf_text_left(pf_text *self, guint columns, const gchar *text) {
-    g_autofree gchar *safe = plain(text);
+    g_autofree gchar *safe = pf_text_plain(text);
     guint used = columns_of(safe);
     if (used <= columns) {
         pf_text_add(self, safe);
@@ -85,7 +84,7 @@ void pf_text_left(pf_text *self, guint columns, const gchar *text) {
 }
 
 void pf_text_left_tail(pf_text *self, guint columns, const gchar *text) {
-    g_autofree gchar *safe = plain(text);
+    g_autofree gchar *safe = pf_text_plain(text);
     guint used = columns_of(safe);
     const gchar *start = safe;
     gboolean cut = used > columns;

@@ -15,6 +15,8 @@ typedef struct {
 
 typedef enum { PF_INK_PLAIN, PF_INK_BOLD, PF_INK_DIM, PF_INK_WARN, PF_INK_BAD } pf_ink;
 
+// What a terminal could take for an order becomes a dot.  Free with g_free.
+gchar *pf_text_plain(const gchar *text);
 void pf_text_add(pf_text *self, const gchar *text);
 void pf_text_format(pf_text *self, const gchar *format, ...) G_GNUC_PRINTF(2, 3);
 void pf_text_ink(pf_text *self, pf_ink ink, const gchar *text);
