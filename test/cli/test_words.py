@@ -94,22 +94,6 @@ class Words(clikit.Case):
                 done = subprocess.run([shell, "-n"], input=text, capture_output=True, text=True)
                 self.assertEqual((done.returncode, done.stderr), (0, ""), shell)
 
-    def test_completion_of_bash_completes(self):
-        bash = pf.need("bash")
-        script = self.world.cli("completion", "bash").out + """
-            complete_line() {
-                COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pfprof; printf '%s\\n' "${COMPREPLY[@]}"
-            }
-            complete_line pfprof sa; echo; complete_line pfprof run --st; echo
-            complete_line pfprof run --stacks = o; echo; complete_line pfprof completion ''
-        """
-        done = subprocess.run([bash, "--norc"], input=script, capture_output=True, text=True,
-                              env=self.world.environment())
-        self.assertEqual(done.stderr, "")
-        parts = done.stdout.split("\n\n")
-        self.assertEqual(parts[:3], ["salvage", "--stacks=", "on\noff"])
-        self.assertLessEqual({"bash", "zsh", "fish"}, set(parts[3].split()))
-
     def test_man_pages_say_what_help_says(self):
         scdoc, man = pf.need("scdoc", "man")
         main = self.page(scdoc, man)
