@@ -3,7 +3,6 @@
 # show, list and ctl on running programs; what they say equals the exit summary.
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -271,9 +270,7 @@ class Servers(clikit.Case):
         return other if same and other["metrics"]["message_count"] else None
 
     def test_redis(self):
-        pf.need("redis-server", "redis-benchmark")
-        # By these names: they are links to one program, which looks at its own.
-        server, client = shutil.which("redis-server"), shutil.which("redis-benchmark")
+        server, client = pf.need("redis-server", "redis-benchmark")
         port = free_port()
         run, process = pf.start(
             [server, "--port", str(port), "--save", "", "--appendonly", "yes", "--dir",
