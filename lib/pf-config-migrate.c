@@ -79,13 +79,35 @@ static gboolean replace_file(const gchar *path, const gchar *text, GError **erro
     return done;
 }
 
+typedef struct {
+    guint settings;
+    guint unknown;
+} line_counts;
+
+static void count_line(const pf_line *line, const gchar *whole, gpointer data) {
+    line_counts *counts = data;
+    (void)whole;
+    counts->settings += line->kind == PF_LINE_SETTING;
+    counts->unknown += line->kind == PF_LINE_UNKNOWN;
+}
+
+// Another file, named by mistake, would be lost: all of it a comment, or cut at its first zero byte.
+static gboolean is_configuration(const gchar *text, gsize length) {
+    line_counts counts = {0};
+    if (!g_utf8_validate_len(text, length, NULL)) {
+        return FALSE;
+    }
+    pf_lines_read(text, count_line, &counts);
+    return counts.settings > 0 || counts.unknown == 0;
+}
+
 /**
  * pf_profiling_config_migrate_file:
  * @path: (type filename): a configuration file
  * @error: return location for an error
  *
  * Rewrites a file by [func@ProfilingConfig.migrate]: the new text takes the place of the old one at
- * once, or not at all.
+ * once, or not at all.  A file that is no UTF-8 text, or has lines but no setting, is left as it is.
  *
  * Fails with %PF_CONFIGURATION_ERROR_UNREADABLE or %PF_CONFIGURATION_ERROR_UNWRITABLE.
  *
@@ -94,10 +116,18 @@ static gboolean replace_file(const gchar *path, const gchar *text, GError **erro
 gboolean pf_profiling_config_migrate_file(const gchar *path, GError **error) {
     g_autoptr(GError) problem = NULL;
     g_autofree gchar *text = NULL;
+    gsize length = 0;
     g_return_val_if_fail(path != NULL, FALSE);
-    if (!g_file_get_contents(path, &text, NULL, &problem)) {
+    if (!g_file_get_contents(path, &text, &length, &problem)) {
         g_set_error(error, PF_CONFIGURATION_ERROR, PF_CONFIGURATION_ERROR_UNREADABLE, "%s",
                     problem->message);
+        return FALSE;
+    }
+    if (!is_configuration(text, length)) {
+        g_set_error(
+            error, PF_CONFIGURATION_ERROR, PF_CONFIGURATION_ERROR_UNREADABLE,
+            "%s is no configuration file: there is no line `name = value` of a setting in it",
+            path);
         return FALSE;
     }
     g_autofree gchar *migrated = pf_profiling_config_migrate(text);

@@ -242,11 +242,11 @@ static void put_levels(pf_text *text, PfSnapshot *self) {
     if (levels->len < 2) {
         return;
     }
-    pf_text_add(text, "\n  levels    ");
+    pf_text_add(text, "\n  levels     ");
     for (guint i = 0; i < levels->len; i++) {
         const PfLevelCount *level = g_ptr_array_index(levels, i);
         g_autofree gchar *count = count_text(level->message_count);
-        pf_text_format(text, " %s %s ", level->name, count);
+        pf_text_format(text, "%s%s %s", i > 0 ? "  " : "", level->name, count);
     }
     pf_text_add(text, "\n");
 }

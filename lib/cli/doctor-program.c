@@ -46,32 +46,64 @@ static gboolean needs(const elf_file *elf, const gchar *prefix) {
     return FALSE;
 }
 
-static void check_machine(doctor *self, const elf_file *elf) {
+// FALSE: it is for another machine, and what else it is does not matter.
+static gboolean check_machine(doctor *self, const elf_file *elf) {
     const elf_file *library = self->library_elf;
     if (library == NULL || !library->is_elf ||
         (library->machine == elf->machine && library->bits == elf->bits)) {
-        return;
+        return TRUE;
     }
     doctor_say(self, DOCTOR_BAD, "machine",
                g_strdup_printf("a program for %s (%u bit), the library is for %s (%u bit)",
                                elf_machine_name(elf->machine), elf->bits,
                                elf_machine_name(library->machine), library->bits),
-               g_strdup("build libpfprof.so for that machine, and name it by --library; the loader "
-                        "says \"wrong ELF class\" and goes on without"));
+               g_strdup("build libpfprof.so for that machine, and name it by --library; without it "
+                        "the program runs unmeasured"));
+    return FALSE;
+}
+
+// How many of the functions that are counted it imports; the names of the first four.
+static guint counted_imports(const elf_file *elf, GString *names) {
+    GHashTableIter iter;
+    gpointer name;
+    guint count = 0;
+    g_hash_table_iter_init(&iter, elf->imports);
+    while (g_hash_table_iter_next(&iter, &name, NULL)) {
+        const gchar *family = pf_calls_get_family(name);
+        if (family != NULL && strcmp(family, "process") != 0) {
+            count++;
+            if (count <= 4) {
+                g_string_append_printf(names, "%s%s", count > 1 ? ", " : "", (const gchar *)name);
+            }
+        }
+    }
+    return count;
+}
+
+// With cgo, it is C that is seen; a program of Go alone has nothing to preload into.
+static void check_go(doctor *self, const elf_file *elf) {
+    g_autoptr(GString) names = g_string_new(NULL);
+    if (elf->interpreter != NULL && counted_imports(elf, names) > 0) {
+        doctor_say(self, DOCTOR_NOTE, "language",
+                   g_strdup("a Go program with C parts: what Go itself writes goes past libc, and "
+                            "only what C writes is counted"),
+                   g_strdup("for the writes of Go use strace -c or bpftrace"));
+        return;
+    }
+    doctor_say(self, DOCTOR_BAD, "language",
+               g_strdup("a Go program: it makes system calls of its own, past libc"),
+               g_strdup("no way of linking changes that; measure it by strace -c or bpftrace"));
 }
 
 static void check_kind(doctor *self, const elf_file *elf) {
     if (elf->is_go) {
-        doctor_say(
-            self, DOCTOR_BAD, "language",
-            g_strdup("a Go program: it makes system calls of its own, past libc"),
-            g_strdup(
-                "only what goes through cgo can be seen; measure it by strace -c or bpftrace"));
-    }
-    if (!elf->is_dynamic || elf->interpreter == NULL) {
+        check_go(self, elf);
+    } else if (elf->interpreter == NULL) {
         doctor_say(self, DOCTOR_BAD, "linking",
                    g_strdup("statically linked: there is no loader that could preload anything"),
                    g_strdup("link it without -static"));
+    }
+    if (elf->interpreter == NULL) {
         return;
     }
     gboolean is_musl = strstr(elf->interpreter, "ld-musl") != NULL || needs(elf, "libc.musl");
@@ -116,30 +148,15 @@ static void check_sanitizer(doctor *self, const elf_file *elf) {
 }
 
 static void check_imports(doctor *self, const elf_file *elf) {
-    GHashTableIter iter;
-    gpointer name;
-    guint count = 0;
     g_autoptr(GString) some = g_string_new(NULL);
-    if (!elf->is_dynamic) {
-        return;
-    }
-    g_hash_table_iter_init(&iter, elf->imports);
-    while (g_hash_table_iter_next(&iter, &name, NULL)) {
-        const gchar *family = pf_calls_get_family(name);
-        if (family != NULL && strcmp(family, "process") != 0) {
-            count++;
-            if (count <= 4) {
-                g_string_append_printf(some, "%s%s", count > 1 ? ", " : "", (const gchar *)name);
-            }
-        }
-    }
+    guint count = counted_imports(elf, some);
     if (count > 0) {
         doctor_say(self, DOCTOR_FINE, "calls",
                    g_strdup_printf("it imports %u %s counted: %s%s", count,
                                    count == 1 ? "function that is" : "functions that are",
                                    some->str, count > 4 ? " ..." : ""),
                    NULL);
-    } else {
+    } else if (!elf->is_go) { // which has been said
         doctor_say(self, DOCTOR_NOTE, "calls",
                    g_strdup("it imports none of the functions that are counted"),
                    g_strdup("its libraries may; what they call is counted"));
@@ -157,10 +174,14 @@ static void check_elf(doctor *self, const gchar *path, const elf_file *elf) {
                    g_strdup_printf("%s: parts of the ELF file lie outside of it", path),
                    g_strdup("what follows may be incomplete"));
     }
-    check_machine(self, elf);
+    if (!check_machine(self, elf)) {
+        return;
+    }
     check_kind(self, elf);
     check_sanitizer(self, elf);
-    check_imports(self, elf);
+    if (elf->interpreter != NULL) {
+        check_imports(self, elf);
+    }
 }
 
 // The interpreter that a script names; NULL when it is none.

@@ -154,8 +154,11 @@ static guint64 count_symbols(reader *self) {
     for (guint64 i = 0; i < buckets; i++) {
         last = MAX(last, number(self, &row, i * 4, 4));
     }
-    if (last < first) {
-        return first; // only imports
+    if (last < first) { // only imports, which the GNU linker leaves out of an empty table
+        guint64 size = self->file->bits == 64 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
+        return first <= 1 && self->strings > self->symbols // it puts the names behind the symbols
+                   ? (self->strings - self->symbols) / size
+                   : first;
     }
     // The chain of the last bucket ends with an odd hash.
     guint64 chains = table + buckets * 4;
@@ -229,7 +232,8 @@ static gboolean has_go_note(reader *self, const segment *s) {
     for (guint64 at = 0; at + 12 <= notes.size;) {
         guint64 name = number(self, &notes, at, 4);
         guint64 description = number(self, &notes, at + 4, 4);
-        if (name == 3 && at + 16 <= notes.size && memcmp(notes.bytes + at + 12, "Go", 3) == 0) {
+        // Its length is written as 4, with the byte that aligns it.
+        if (name == 4 && at + 16 <= notes.size && memcmp(notes.bytes + at + 12, "Go\0", 4) == 0) {
             return TRUE;
         }
         at += 12 + ((name + 3) & ~(guint64)3) + ((description + 3) & ~(guint64)3);

@@ -16,8 +16,8 @@ import pfharness as pf
 SOURCE = "#include <stdio.h>\nint main(void) { puts(\"x\"); return 0; }\n"
 # The note that Go's linker writes; the rest of such a program does not matter to doctor.
 GO_NOTE = """
-__asm__(".pushsection .note.go.buildid, \\"a\\", @note\\n.long 3\\n.long 4\\n.long 4\\n"
-        ".asciz \\"Go\\"\\n.balign 4\\n.long 1\\n.popsection\\n");
+__asm__(".pushsection .note.go.buildid, \\"a\\", @note\\n.long 4\\n.long 4\\n.long 4\\n"
+        ".ascii \\"Go\\\\0\\\\0\\"\\n.long 1\\n.popsection\\n");
 """
 
 
@@ -63,10 +63,46 @@ class Doctor(clikit.Case):
     def test_static(self):
         self.assert_says(self.findings(self.compile("-static")), "linking", "bad", "statically")
         self.assert_says(self.findings(self.compile("-static-pie")), "linking", "bad", "statically")
+        self.assertNotIn("calls", self.findings(self.compile("-static-pie")))
 
-    def test_go(self):
+    def test_go_s_note(self):
+        """With and without C in it, which only the imports tell."""
         found = self.findings(self.compile(source=SOURCE + GO_NOTE))
+        self.assert_says(found, "language", "note", "only what C writes")
+        found = self.findings(self.compile("-static", source=SOURCE + GO_NOTE))
         self.assert_says(found, "language", "bad", "Go")
+        self.assertNotIn("linking", found)  # other linking would not help
+        self.assertNotIn("calls", found)
+
+    def test_real_go(self):
+        """What Go's own compiler makes: static, position independent, with C, with static C."""
+        go = shutil.which("go") or shutil.which("go", path="/usr/lib/go-1.19/bin")
+        if go is None:
+            self.skipTest("go is not installed")
+        work = self.world.run.work
+        plain, with_c = os.path.join(work, "plain.go"), os.path.join(work, "c.go")
+        main = "func main() { os.Stdout.WriteString(\"x\\n\") }\n"
+        for path, text in (
+                (plain, 'package main\nimport "os"\n' + main),
+                (with_c, "package main\n/*\n#include <stdio.h>\n*/\nimport \"C\"\nimport \"os\"\n"
+                         "func init() { C.putchar('x') }\n" + main)):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+        env = {**os.environ, "GOCACHE": os.path.join(work, "cache"), "GO111MODULE": "off",
+               "GOTOOLCHAIN": "local", "GOFLAGS": "", "CGO_ENABLED": "1", "HOME": work}
+        for source, options, grade in (
+                (plain, [], "bad"), (plain, ["-ldflags=-s -w"], "bad"),
+                (plain, ["-buildmode=pie"], "bad"), (with_c, [], "note"),
+                (with_c, ["-ldflags=-linkmode external -extldflags -static"], "bad")):
+            with self.subTest(source=os.path.basename(source), options=options):
+                program = os.path.join(work, "program")
+                done = subprocess.run([go, "build", *options, "-o", program, source], env=env,
+                                      cwd=work, capture_output=True, text=True)
+                self.assertEqual(done.returncode, 0, done.stderr)
+                found = self.findings(program)
+                self.assert_says(found, "language", grade, "Go")
+                self.assertNotIn("linking", found)
+                self.assertEqual("calls" in found, grade == "note", found)
 
     def test_musl(self):
         found = self.findings(self.compile(compiler="musl-gcc"))
@@ -121,7 +157,15 @@ class Doctor(clikit.Case):
         with open(path, "r+b") as file:
             file.seek(18)
             file.write(struct.pack("<H", 183))
-        self.assert_says(self.findings(path), "machine", "bad", "aarch64")
+        found = self.findings(path)
+        self.assert_says(found, "machine", "bad", "aarch64")
+        self.assertNotIn("calls", found)  # whatever it calls, nothing is counted
+
+    def test_a_program_that_exports_nothing(self):
+        """The hash table of such a program of aarch64 does not say how many symbols it has."""
+        path = self.compile(compiler="aarch64-linux-gnu-gcc")
+        found = self.findings("--library", path, path)  # any file of that machine
+        self.assert_says(found, "calls", "ok", "puts")
 
     def test_32_bits(self):
         self.assert_says(self.findings(self.compile("-m32")), "machine", "bad", "i386")

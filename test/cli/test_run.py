@@ -46,6 +46,13 @@ class Run(clikit.Case):
     def only(self, one, names):
         return {n: v for n, v in functions(one).items() if n in names}
 
+    def test_no_line_ends_with_a_blank(self):
+        done = self.world.cli("run", "--rate", "1", "--", "sh", "-c",
+                              "echo ERROR: one; echo INFO: two; echo three >&2; exec 2>&-; echo four >&2")
+        self.assertRegex(done.err, r"(?m)^  levels     error 1  info 1  none \d$")
+        self.assertRegex(done.err, r"(?m)^  errors     ")
+        self.assertNotRegex(done.err, r"(?m)[ \t]$")
+
     def test_trees_are_exact(self):
         for mode in ("fork", "fork-many", "fork-threads", "fork-buffered", "_Fork", "clone",
                      "vfork-exec", "posix_spawn", "system", "exec", "exec-path", "exec-fails",

@@ -4,7 +4,6 @@
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -557,8 +556,7 @@ class BatchTest(Watched):
         self.quit(terminal)
 
     def test_redis(self):
-        pf.need("redis-server", "redis-benchmark")  # one program by many names
-        redis, load = (shutil.which(name) for name in ("redis-server", "redis-benchmark"))
+        redis, load = pf.need("redis-server", "redis-benchmark")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]

@@ -49,6 +49,18 @@ class Words(clikit.Case):
                           ["config", "sample_rate", "x"], ["config", "migrate"],
                           ["config", "migrate", "/no/such"], ["completion"], ["completion", "csh"],
                           ["doctor", "/no/such"], ["doctor", "no-such-command"],
+                          ["show", "nosuchfile"], ["show", "/"],
+                          ["show", "/etc/passwd"], ["show", "/dev/null"], ["show", "999999999"],
+                          ["report", "/etc/passwd"], ["report", "nosuchfile"], ["export", "nosuchfile"],
+                          ["export", "-f", "frob", "x"], ["export", "-f", "csv", "/etc/passwd"],
+                          ["diff", "x"], ["diff", "/etc/passwd", "/etc/passwd"],
+                          ["diff", "--fail-on", "frob", "a", "b"], ["ctl", "999999999", "on"],
+                          ["ctl", str(os.getpid()), "rate=7"], ["ctl", str(os.getpid()), "frob"],
+                          ["ctl", str(os.getpid()), "on"], ["ctl", "x", "on"],
+                          ["top", "--batch", "-n", "x"], ["top", "--batch", "-d", "0"], ["top"],
+                          ["top", "--batch", "999999999"], ["record"], ["record", "x"],
+                          ["record", "999999999"], ["salvage", "x"], ["steer", "x"], ["steer"],
+                          ["agent", "--exporters", "frob"], ["doctor", "/"],
                           ["\033[31mred\nline"], ["show", "a\nb\033[0m"], ["ctl"]):
             with self.subTest(arguments):
                 done = self.world.cli(*arguments)
@@ -93,22 +105,6 @@ class Words(clikit.Case):
             if shutil.which(shell):
                 done = subprocess.run([shell, "-n"], input=text, capture_output=True, text=True)
                 self.assertEqual((done.returncode, done.stderr), (0, ""), shell)
-
-    def test_completion_of_bash_completes(self):
-        bash = pf.need("bash")
-        script = self.world.cli("completion", "bash").out + """
-            complete_line() {
-                COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _pfprof; printf '%s\\n' "${COMPREPLY[@]}"
-            }
-            complete_line pfprof sa; echo; complete_line pfprof run --st; echo
-            complete_line pfprof run --stacks = o; echo; complete_line pfprof completion ''
-        """
-        done = subprocess.run([bash, "--norc"], input=script, capture_output=True, text=True,
-                              env=self.world.environment())
-        self.assertEqual(done.stderr, "")
-        parts = done.stdout.split("\n\n")
-        self.assertEqual(parts[:3], ["salvage", "--stacks=", "on\noff"])
-        self.assertLessEqual({"bash", "zsh", "fish"}, set(parts[3].split()))
 
     def test_man_pages_say_what_help_says(self):
         scdoc, man = pf.need("scdoc", "man")
@@ -175,6 +171,18 @@ class Config(clikit.Case):
         self.assertRegex(done.out, r"\A\S+: is in today's form already\n\Z")
         done = self.world.cli("config", "migrate", self.file("sample_rate = 9\n"))
         self.assertRegex(done.err, r'\Apfprof: [^\n]*"9" is not a number from 0 to 1[^\n]*\n\Z')
+
+    def test_migrate_leaves_other_files_alone(self):
+        """A wrong name costs nobody a file."""
+        for data in (b"root:x:0:0\n", b"a b\nc = d\n", b"sample_rate = 0.5\n\0more", b"\xff\xfe", b"PFPROFS1\0\0"):
+            with self.subTest(data):
+                path = self.file("")
+                with open(path, "wb") as file:
+                    file.write(data)
+                self.assert_error(self.world.cli("config", "migrate", path), says="no configuration file")
+                with open(path, "rb") as file:
+                    self.assertEqual(file.read(), data)
+        self.assertEqual(self.world.cli("config", "migrate", self.file("# only words\n")).status, 0)
 
 
 class Added(clikit.Case):

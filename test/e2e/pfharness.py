@@ -84,7 +84,9 @@ def find_programs(*programs):
         path = shutil.which(program, path="/usr/bin:/bin:/usr/sbin:/sbin")
         if path is None:
             raise unittest.SkipTest(f"{program} is not installed")
-        found.append(os.path.realpath(path))
+        # Its own name: what it is goes by that, where one file has many (redis-server, busybox).
+        folder, name = os.path.split(path)
+        found.append(os.path.join(os.path.realpath(folder), name))
     return found[0] if len(found) == 1 else found
 
 

@@ -256,7 +256,7 @@ class Reader(unittest.TestCase):
         can = subprocess.run(["/usr/bin/python3", "-c", PYTHON.split("import gc")[0]], env=env,
                              capture_output=True, text=True, check=False)
         if can.returncode != 0:
-            self.skipTest("no typelib, or PyGObject is not installed: " + can.stderr[-80:].strip())
+            self.skipTest("no typelib, or PyGObject is not installed: " + can.stderr.strip().rpartition("\n")[2])
         done = subprocess.run(["/usr/bin/python3", "-c", PYTHON, path, str(told)], env=env,
                               capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stdout), (0, "good\n"), done.stderr)
@@ -382,7 +382,7 @@ class Scopes(pf.Case):
             process.stdout.close()
             process.stderr.close()
         if "ModuleNotFoundError" in done.stderr or "not available" in done.stderr:
-            self.skipTest("no typelib, or PyGObject is not installed: " + done.stderr[-80:].strip())
+            self.skipTest("no typelib, or PyGObject is not installed: " + done.stderr.strip().rpartition("\n")[2])
         self.assertEqual((done.returncode, done.stdout), (0, "pay user-7 request-42\n"), done.stderr)
 
 
