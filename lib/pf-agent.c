@@ -153,9 +153,11 @@ static gboolean make_exporters(PfAgent *self, GError **error) {
         say(self, self->problems[i]);
     }
     if (pf_multi_exporter_get_count(self->exporters) == 0) {
-        g_set_error(error, PF_EXPORTER_ERROR, PF_EXPORTER_ERROR_FAILED,
-                    self->problems[0] != NULL ? "no exporter is left"
-                                              : "PROVIDE_PROFILING_EXPORTERS names none");
+        g_set_error(
+            error, PF_EXPORTER_ERROR, PF_EXPORTER_ERROR_FAILED,
+            self->problems[0] != NULL
+                ? "no exporter is left"
+                : "PROVIDE_PROFILING_EXPORTERS names none; it is a list such as prometheus,file");
         return FALSE;
     }
     return TRUE;
