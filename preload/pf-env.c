@@ -17,6 +17,7 @@ static const struct variable {
     const char *words;
     const char *initial;
     const char *allowed;
+    const char *acts;
 } variables[PF_VAR_COUNT] = {
 #define BOOL TYPE_BOOL, 0, 0, NULL
 #define RATE AMOUNT(1)
@@ -25,7 +26,8 @@ static const struct variable {
 #define UINT(least, most) TYPE_UINT, least, most, NULL
 #define CHOICE(words) TYPE_CHOICE, 0, 0, words
 #define LIST(words) TYPE_LIST, 0, 0, words
-#define PF_VARIABLE(name, type, initial, allowed, meaning, acts) {#name, type, initial, allowed},
+#define PF_VARIABLE(name, type, initial, allowed, meaning, acts)                                   \
+    {#name, type, initial, allowed, acts},
 #include "pf-env.def"
 };
 
@@ -121,7 +123,8 @@ bool pf_config_parse(enum pf_variable variable, const char *text, struct pf_sett
     return true;
 }
 
-// The environment may be overwritten by the program (as setproctitle does): what is kept of it is a copy.
+// The environment may be overwritten by the program (as setproctitle does), and the file may hold what is
+// nobody's business here: what is kept of both is a copy.
 static char kept_text[16384];
 static size_t kept_used;
 
@@ -138,6 +141,10 @@ static const char *keep(const char *text) {
     return copy;
 }
 
+bool pf_variable_is_for_others(enum pf_variable variable) {
+    return variables[variable].type == TYPE_TEXT && pf_same(variables[variable].acts, "agent");
+}
+
 typedef void complain_fn(const char *line, size_t length);
 
 // A value as a person may have written it, made safe for one line of a terminal.
@@ -152,7 +159,7 @@ static void take(struct pf_config *config, enum pf_variable variable, const char
     struct pf_setting parsed = {.source = source};
     bool allowed = pf_config_parse(variable, text, &parsed);
     if (allowed) {
-        const char *copy = source == PF_SOURCE_ENVIRONMENT ? keep(text) : text;
+        const char *copy = pf_variable_is_for_others(variable) ? "" : keep(text);
         if (copy != NULL) {
             *setting = parsed;
             setting->text = copy;
@@ -320,6 +327,9 @@ static void read_file(struct pf_config *config, char *const *environment, compla
         *end = 0;
         read_line(config, line, path, complain, &flat);
         line = next;
+    }
+    for (long i = 0; i < size; i++) {
+        ((volatile char *)file_text)[i] = 0; // secrets of the agent's
     }
     if (flat) {
         char what[700];

@@ -3,14 +3,16 @@
 import glob
 import json
 import os
+import resource
 import signal
 import subprocess
+import tempfile
 import unittest
 import urllib.error
 
-from exportkit import Lab, SYSTEM_PYTHON, clikit, free_port, get, pf, wait_until
+from exportkit import Lab, P, SYSTEM_PYTHON, clikit, free_port, get, pf, target, wait_until
 
-KEY = "0123456789abcdef"
+KEY, OTHER_KEY = "7e0c4a9b15d8f326", "f1b86d20c47e935a"
 
 
 class Reporting(Lab):
@@ -246,7 +248,7 @@ class Agent(Reporting):
             ["/bin/sh", "-c", "echo one"], EXPORTERS="datadog", COMMAND="none")
         child.communicate()
         with open(self.ended()[0], "rb") as file:
-            self.assertNotIn(KEY.encode(), file.read(1 << 20))
+            self.assertNotIn(KEY.encode(), file.read())
         # A target that has the key in its environment: not copied into what we write.
         run = dict(self.world.environment(self.named({"EXPORTERS": "datadog", "ENABLED": "true",
                    "OUTPUT": "none", "COMMAND": "none", "DD_API_KEY": KEY})),
@@ -254,7 +256,46 @@ class Agent(Reporting):
         subprocess.run(["/bin/sh", "-c", "echo one"], env=run, check=True, capture_output=True)
         for path in self.ended():
             with open(path, "rb") as file:
-                self.assertNotIn(KEY.encode(), file.read(1 << 20))
+                self.assertNotIn(KEY.encode(), file.read())
+
+    def keys_in_core(self, **more):
+        """How often the two keys stand in the core of a program that has one of them in its environment."""
+        environment = dict(self.world.environment(self.named({
+            "EXPORTERS": "datadog,prometheus,opentelemetry", "OUTPUT": "none", "DD_API_KEY": KEY,
+            "PROMETHEUS_PUSHGATEWAY": f"http://me:{KEY}@127.0.0.1:1/",
+            "OTEL_EXPORTER_OTLP_HEADERS": "api-key=" + KEY})), **more)
+        folder = tempfile.mkdtemp(dir=self.scratch)
+
+        def with_core():  # everything that is mapped, the segment too
+            resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+            with open("/proc/self/coredump_filter", "w", encoding="ascii") as file:
+                file.write("0x7f")
+
+        child = subprocess.Popen([target("ticks"), "1000", "1000"], env=environment, cwd=folder,
+                                 stdout=subprocess.PIPE, preexec_fn=with_core)
+        self.children.append(child)
+        child.stdout.readline()
+        if more:
+            wait_until(self.world.segments)
+        child.send_signal(signal.SIGQUIT)
+        child.wait()
+        cores = glob.glob(os.path.join(folder, "core*"))
+        if not cores:
+            self.skipTest("cores go elsewhere here (/proc/sys/kernel/core_pattern)")
+        with open(cores[0], "rb") as file:
+            core = file.read()
+        return core.count(KEY.encode()), core.count(OTHER_KEY.encode())
+
+    def test_secrets_are_no_more_often_in_a_core_than_without_us(self):
+        bare = self.keys_in_core()
+        self.assertGreaterEqual(bare[0], 3)
+        self.assertEqual(bare[1], 0)
+        path = os.path.join(self.scratch, "config.ini")
+        with open(path, "w", encoding="ascii") as file:
+            file.write(f"prometheus_pushgateway = http://me:{OTHER_KEY}@127.0.0.1:1/\nmax_sites = 100\n")
+        profiled = self.keys_in_core(**{
+            P + "ENABLED": "true", P + "COMMAND": "/bin/true", P + "CONFIG": path, "LD_PRELOAD": pf.LIB})
+        self.assertEqual(profiled, bare)
 
 
 if __name__ == "__main__":
