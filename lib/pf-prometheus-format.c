@@ -75,29 +75,34 @@ static void escaped(GString *out, const gchar *text, gboolean quotes) {
 }
 
 static void label(GString *out, const gchar *name, const gchar *value) {
-    if (out->str[out->len - 1] != '{') {
-        g_string_append_c(out, ',');
-    }
-    g_string_append_printf(out, "%s=\"", name);
+    g_string_append(out, out->len > 0 ? "," : "");
+    g_string_append(out, name);
+    g_string_append(out, "=\"");
     escaped(out, value, TRUE);
     g_string_append_c(out, '"');
 }
 
-static void sample(GString *out, const pf_point *point, const gchar *name, const gchar *suffix,
-                   const gchar *le) {
-    g_string_append_printf(out, "%s%s{", name, suffix);
-    if (*point->series->program != 0) {
-        label(out, "program", point->series->program);
+// `a="1",b="2"`, once for all lines of a point.
+static void put_labels(GString *out, const pf_series *series) {
+    g_string_truncate(out, 0);
+    if (*series->program != 0) {
+        label(out, "program", series->program);
     }
-    for (gchar **pair = point->series->labels; *pair != NULL; pair += 2) {
+    for (gchar **pair = series->labels; *pair != NULL; pair += 2) {
         label(out, pair[0], pair[1]);
     }
-    if (le != NULL) {
-        label(out, "le", le);
-    }
-    if (out->str[out->len - 1] == '{') {
-        g_string_truncate(out, out->len - 1);
-    } else {
+}
+
+static void append(GString *out, const GString *text) {
+    g_string_append_len(out, text->str, (gssize)text->len);
+}
+
+static void sample(GString *out, const GString *labels, const gchar *name, const gchar *suffix) {
+    g_string_append(out, name);
+    g_string_append(out, suffix);
+    if (labels->len > 0) {
+        g_string_append_c(out, '{');
+        append(out, labels);
         g_string_append_c(out, '}');
     }
     g_string_append_c(out, ' ');
@@ -116,25 +121,41 @@ static void exemplar(GString *out, const pf_exemplar *self) {
     pf_put_number(out, (gdouble)(self->unix_ns / 1000000) / 1000);
 }
 
-static void bound_text(GString *text, gdouble seconds) {
-    pf_put_number(text, seconds);
-    if (strpbrk(text->str, ".e") == NULL) {
-        g_string_append(text, ".0"); // OpenMetrics wants to see a float
+// `le="6.4e-08"}` and a blank, of each bound and of none; the same in every page.
+static GString *const *bound_texts(void) {
+    static GString *texts[PF_CLASSIC_BOUNDS + 1];
+    static gsize are_made;
+    if (g_once_init_enter(&are_made)) {
+        for (guint i = 0; i <= PF_CLASSIC_BOUNDS; i++) {
+            texts[i] = g_string_new("le=\"");
+            if (i < PF_CLASSIC_BOUNDS) {
+                pf_put_number(texts[i], (gdouble)pf_classic_bound(i) / 1e9);
+            }
+            g_string_append(texts[i], i == PF_CLASSIC_BOUNDS                     ? "+Inf"
+                                      : strpbrk(texts[i]->str + 4, ".e") == NULL ? ".0"
+                                                                                 : "");
+            g_string_append(texts[i], "\"} ");
+        }
+        g_once_init_leave(&are_made, 1);
     }
+    return texts;
 }
 
-static void histogram(GString *out, const pf_point *point, gboolean with_exemplars) {
+static void histogram(GString *out, const pf_point *point, const GString *labels,
+                      gboolean with_exemplars) {
     const gchar *name = pf_point_metric(point)->prometheus;
+    GString *const *bounds = bound_texts();
     guint64 counts[PF_CLASSIC_BOUNDS];
     gdouble low = -1;
+    g_autoptr(GString) head = g_string_new(name);
+    g_string_append(head, "_bucket{");
+    append(head, labels);
+    g_string_append(head, labels->len > 0 ? "," : "");
     pf_classic_counts(&point->buckets, counts);
     for (guint i = 0; i <= PF_CLASSIC_BOUNDS; i++) {
         gdouble high = i < PF_CLASSIC_BOUNDS ? (gdouble)pf_classic_bound(i) : INFINITY;
-        g_autoptr(GString) le = g_string_new(i < PF_CLASSIC_BOUNDS ? NULL : "+Inf");
-        if (i < PF_CLASSIC_BOUNDS) {
-            bound_text(le, high / 1e9);
-        }
-        sample(out, point, name, "_bucket", le->str);
+        append(out, head);
+        append(out, bounds[i]);
         pf_put_number(out, (gdouble)(i < PF_CLASSIC_BOUNDS ? counts[i] : point->buckets.total));
         if (with_exemplars && point->exemplar.value_ns > low && point->exemplar.value_ns <= high &&
             point->exemplar.value_ns > 0) {
@@ -143,10 +164,10 @@ static void histogram(GString *out, const pf_point *point, gboolean with_exempla
         g_string_append_c(out, '\n');
         low = high;
     }
-    sample(out, point, name, "_sum", NULL);
+    sample(out, labels, name, "_sum");
     pf_put_number(out, point->buckets.sum_ns / 1e9);
     g_string_append_c(out, '\n');
-    sample(out, point, name, "_count", NULL);
+    sample(out, labels, name, "_count");
     pf_put_number(out, (gdouble)point->buckets.total);
     g_string_append_c(out, '\n');
 }
@@ -169,6 +190,7 @@ static void head(GString *out, const pf_metric *metric, gboolean is_open) {
 static void write_text(PfMetricSet *set, GString *out, gboolean is_open) {
     const pf_metric *last = NULL;
     g_autofree gchar *name = NULL;
+    g_autoptr(GString) labels = g_string_new(NULL);
     for (guint i = 0; i < set->points->len; i++) {
         const pf_point *point = pf_set_point(set, i);
         const pf_metric *metric = pf_point_metric(point);
@@ -178,10 +200,11 @@ static void write_text(PfMetricSet *set, GString *out, gboolean is_open) {
             name = pf_prometheus_sample_name(metric);
             last = metric;
         }
+        put_labels(labels, point->series);
         if (metric->kind == PF_KIND_HISTOGRAM) {
-            histogram(out, point, is_open);
+            histogram(out, point, labels, is_open);
         } else {
-            sample(out, point, name, "", NULL);
+            sample(out, labels, name, "");
             pf_put_number(out, pf_point_value(point));
             g_string_append_c(out, '\n');
         }
