@@ -246,8 +246,8 @@ void pf_http_send(PfExporter *exporter, const pf_http_request *request,
 
 GBytes *pf_http_gzip(const gchar *data, gsize size) {
     z_stream stream = {0};
-    if (deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) !=
-        Z_OK) {
+    // The lowest level: a seventh larger for a third of the time.
+    if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
         return NULL;
     }
     gsize room = deflateBound(&stream, size);
