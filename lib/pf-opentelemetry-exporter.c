@@ -138,10 +138,32 @@ static gboolean read_form(PfOpenTelemetryExporter *self, GError **error) {
     return TRUE;
 }
 
-static guint timeout_seconds(const PfExporterConfig *config) {
+// There is no trace of ours to base them on: they are sent unless the variable says otherwise.
+static gboolean read_exemplars(PfOpenTelemetryExporter *self, GError **error) {
+    const gchar *filter = g_getenv("OTEL_METRICS_EXEMPLAR_FILTER");
+    if (filter == NULL || *filter == 0 || g_ascii_strcasecmp(filter, "always_on") == 0) {
+        return TRUE;
+    }
+    self->form.without_exemplars = TRUE;
+    return g_ascii_strcasecmp(filter, "always_off") == 0 ||
+           g_ascii_strcasecmp(filter, "trace_based") == 0 ||
+           refuse(error, "OTEL_METRICS_EXEMPLAR_FILTER", filter,
+                  "only always_on, always_off and trace_based are known");
+}
+
+static gboolean read_timeout(const PfExporterConfig *config, guint *ret_seconds, GError **error) {
     const gchar *text = variable("TIMEOUT"); // ms
-    guint64 ms = text != NULL ? g_ascii_strtoull(text, NULL, 10) : 0;
-    return ms > 0 ? (guint)CLAMP((ms + 999) / 1000, 1, 3600) : config->export_timeout_seconds;
+    guint64 ms = 0;
+    *ret_seconds = config->export_timeout_seconds;
+    if (text == NULL) {
+        return TRUE;
+    }
+    if (!g_ascii_string_to_unsigned(text, 10, 1, 3600000, &ms, NULL)) {
+        return refuse(error, "OTEL_EXPORTER_OTLP_TIMEOUT", text,
+                      "a number of milliseconds from 1 to 3600000 is wanted");
+    }
+    *ret_seconds = (guint)((ms + 999) / 1000);
+    return TRUE;
 }
 
 // --- sending
@@ -246,15 +268,18 @@ static void pf_opentelemetry_exporter_init(PfOpenTelemetryExporter *self) {}
  */
 PfOpenTelemetryExporter *pf_opentelemetry_exporter_new(const PfExporterConfig *config,
                                                        GError **error) {
-    g_autoptr(PfOpenTelemetryExporter) self =
-        g_object_new(PF_TYPE_OPENTELEMETRY_EXPORTER, "name", "opentelemetry", "timeout-seconds",
-                     timeout_seconds(config), NULL);
+    guint seconds = 0;
+    if (!read_timeout(config, &seconds, error)) {
+        return NULL;
+    }
+    g_autoptr(PfOpenTelemetryExporter) self = g_object_new(
+        PF_TYPE_OPENTELEMETRY_EXPORTER, "name", "opentelemetry", "timeout-seconds", seconds, NULL);
     const gchar *disabled = g_getenv("OTEL_SDK_DISABLED");
     if (disabled != NULL && g_ascii_strcasecmp(disabled, "true") == 0) {
         refuse(error, "OTEL_SDK_DISABLED", disabled, "so nothing is sent");
         return NULL;
     }
-    if (!read_form(self, error)) {
+    if (!read_form(self, error) || !read_exemplars(self, error)) {
         return NULL;
     }
     self->batch_size = config->batch_size;

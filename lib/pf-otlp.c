@@ -51,8 +51,9 @@ static void times(pf_otlp_writer *out, gint64 start, gint64 now) {
     pf_otlp_fixed64(out, 3, "timeUnixNano", (guint64)now);
 }
 
-static void exemplars(pf_otlp_writer *out, guint field, const pf_exemplar *exemplar) {
-    if (exemplar->value_ns <= 0) {
+static void exemplars(pf_otlp_writer *out, const pf_otlp_form *form, guint field,
+                      const pf_exemplar *exemplar) {
+    if (exemplar->value_ns <= 0 || form->without_exemplars) {
         return;
     }
     pf_otlp_list(out, "exemplars");
@@ -70,7 +71,7 @@ static void exemplars(pf_otlp_writer *out, guint field, const pf_exemplar *exemp
     pf_otlp_list_end(out);
 }
 
-static void explicit_point(pf_otlp_writer *out, const pf_point *point) {
+static void explicit_point(pf_otlp_writer *out, const pf_otlp_form *form, const pf_point *point) {
     guint64 cumulative[PF_CLASSIC_BOUNDS];
     guint64 counts[PF_CLASSIC_BOUNDS + 1];
     gdouble bounds[PF_CLASSIC_BOUNDS];
@@ -84,10 +85,11 @@ static void explicit_point(pf_otlp_writer *out, const pf_point *point) {
     counts[PF_CLASSIC_BOUNDS] = point->buckets.total - before;
     pf_otlp_counts(out, 6, "bucketCounts", counts, PF_CLASSIC_BOUNDS + 1, TRUE);
     pf_otlp_doubles(out, 7, "explicitBounds", bounds, PF_CLASSIC_BOUNDS);
-    exemplars(out, 8, &point->exemplar);
+    exemplars(out, form, 8, &point->exemplar);
 }
 
-static void exponential_point(pf_otlp_writer *out, const pf_point *point) {
+static void exponential_point(pf_otlp_writer *out, const pf_otlp_form *form,
+                              const pf_point *point) {
     guint64 zero;
     g_autoptr(GArray) buckets = pf_exponential_make(&point->buckets, &zero);
     pf_otlp_sint(out, 6, "scale", PF_EXPONENTIAL_SCALE);
@@ -105,7 +107,7 @@ static void exponential_point(pf_otlp_writer *out, const pf_point *point) {
         pf_otlp_counts(out, 2, "bucketCounts", counts, count, FALSE);
         pf_otlp_end(out, positive);
     }
-    exemplars(out, 11, &point->exemplar);
+    exemplars(out, form, 11, &point->exemplar);
 }
 
 static void histogram_point(pf_otlp_writer *out, const pf_otlp_form *form, const pf_point *point,
@@ -116,9 +118,9 @@ static void histogram_point(pf_otlp_writer *out, const pf_otlp_form *form, const
     pf_otlp_fixed64(out, 4, "count", point->buckets.total);
     pf_otlp_double(out, 5, "sum", point->buckets.sum_ns / 1e9);
     if (form->is_explicit) {
-        explicit_point(out, point);
+        explicit_point(out, form, point);
     } else {
-        exponential_point(out, point);
+        exponential_point(out, form, point);
     }
     pf_otlp_end(out, item);
 }

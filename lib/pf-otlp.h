@@ -5,7 +5,8 @@
 
 typedef struct {
     gboolean is_json;
-    gboolean is_explicit;         // histograms with bounds instead of exponential ones
+    gboolean is_explicit; // histograms with bounds instead of exponential ones
+    gboolean without_exemplars;
     pf_deltas *deltas;            // NULL: cumulative
     const gchar *service;         // OTEL_SERVICE_NAME; NULL: the program
     const gchar *const *resource; // name, value, ...

@@ -247,8 +247,16 @@ class Otlp(Lab):
                      for a in message["resourceMetrics"][0]["resource"]["attributes"]}
             self.assertEqual(given["deployment.environment"], "prod,1")
 
+    def test_exemplars_can_be_turned_off(self):
+        for value, wanted in (("always_on", True), ("always_off", False), ("trace_based", False)):
+            self.receiver.requests.clear()
+            requests, _ = self.sent(OTEL_METRICS_EXEMPLAR_FILTER=value)
+            self.assertEqual("exemplars" in json.dumps(self.decode(requests[0][3])), wanted, value)
+
     def test_what_is_not_spoken_is_refused(self):
         for name, value in (("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
+                            ("OTEL_METRICS_EXEMPLAR_FILTER", "sometimes"),
+                            ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
                             ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
                             ("OTEL_SDK_DISABLED", "true")):
             done = self.once("opentelemetry", **{name: value})
