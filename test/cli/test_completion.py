@@ -31,7 +31,8 @@ while read -l line
 end
 """
 
-# In a terminal of its own: the lists that Ctrl-D shows.  A list ends where ours does: Ctrl-X says so.
+# In a terminal of its own: the lists that Ctrl-D shows.  A list ends where ours does: Ctrl-X says so.  Keys are
+# pressed once the line editor is there to take them: before, the terminal itself takes Ctrl-D.
 ZSH = """
 zmodload zsh/zpty
 zpty shell "TERM=dumb zsh -f -i"
@@ -39,9 +40,10 @@ zpty -w shell 'PS1=; PS2=; unset zle_bracketed_paste; LISTMAX=10000; stty column
 unsetopt beep list_beep
 autoload -Uz compinit; compinit -u -D; . <(pfprof completion zsh)
 said() { print; print DO""NE; zle send-break }; zle -N said
-bindkey "^D" list-choices; bindkey "^X" said; print REA""DY'
-zpty -r shell out '*READY*'
+bindkey "^D" list-choices; bindkey "^X" said
+zle-line-init() { print REA""DY }; zle -N zle-line-init'
 while IFS= read -r line; do
+    zpty -r shell out '*READY*'
     zpty -w -n shell "$line"$'\\x04\\x18'
     zpty -r shell out '*DONE*'
     print -r -- $'\\1'; print -r -- "$out"
