@@ -275,8 +275,10 @@ class Servers(clikit.Case):
         program = ("import fcntl, os, threading\nfcntl.fcntl(1, 1031, 4096)\n"
                    "def work():\n    for _ in range(600): os.write(1, b'x' * 4096)\n"
                    "for t in [threading.Thread(target=work) for _ in range(3)]: t.start()\n")
+        if clikit.is_sanitized():
+            self.skipTest("a reader as slow as a sanitized one comes too late for chance to have its turn")
         wanted = {"exit summary": None, "show": None, "top": None}
-        for _ in range(12):
+        for _ in range(40):
             output = os.path.join(self.world.run.work, "summary")
             process = self.world.profiled(
                 [pf.need("python3"), "-c", program], stdout=subprocess.PIPE, SAMPLE_RATE="0.5", FORMAT="text",
