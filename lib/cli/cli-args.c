@@ -54,6 +54,15 @@ guint64 cli_parse_number(const gchar *text, guint64 most) {
     return g_ascii_string_to_unsigned(text, 10, 1, most, &value, NULL) ? value : 0;
 }
 
+guint cli_parse_pid(const gchar *text) {
+    guint pid = (guint)cli_parse_number(text, G_MAXINT32);
+    if (pid == 0) {
+        g_autofree gchar *safe = pf_human_text(text, 40);
+        cli_warn("\"%s\" is not the number of a process; `pfprof list` shows them", safe);
+    }
+    return pid;
+}
+
 // A table that says "a|b" takes no other word.
 static gboolean is_allowed(const gchar *allowed, const gchar *value) {
     if (strchr(allowed, '|') == NULL) {

@@ -71,6 +71,8 @@ const gchar *cli_value(const cli_args *args, const gchar *option); // NULL: not 
 gboolean cli_has(const cli_args *args, const gchar *option);
 // A number from 1 up to `most`; 0 when it is none.
 guint64 cli_parse_number(const gchar *text, guint64 most);
+// The number of a process; 0 when it is none, and that has been said.
+guint cli_parse_pid(const gchar *text);
 
 // Words of `text` in lines of 80 columns, from `column` on; `indent` spaces before further lines.
 void cli_put_wrapped(GString *out, const gchar *text, guint column, guint indent);

@@ -198,10 +198,9 @@ static gint give_all(PfTarget *target, GArray *orders, const cli_args *args) {
 }
 
 static gint run(cli_args *args) {
-    guint pid = (guint)cli_parse_number(args->operands[0], G_MAXINT32);
+    guint pid = cli_parse_pid(args->operands[0]);
     if (pid == 0) {
-        g_autofree gchar *safe = pf_human_text(args->operands[0], 40);
-        return cli_fail("\"%s\" is not the number of a process; `pfprof list` shows them", safe);
+        return 2;
     }
     // All are looked at before the first is given: half of a line does no good.
     g_autoptr(GArray) orders = g_array_new(FALSE, TRUE, sizeof(ctl_order));

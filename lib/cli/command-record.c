@@ -53,13 +53,12 @@ static gint save(PfTarget *target, PfTimeline *timeline, guint pid, const gchar 
 }
 
 static gint run(cli_args *args) {
-    guint pid = (guint)cli_parse_number(args->operands[0], G_MAXINT32);
+    guint pid = cli_parse_pid(args->operands[0]);
+    if (pid == 0) {
+        return 2;
+    }
     const gchar *seconds = cli_value(args, "seconds");
     guint64 limit = seconds != NULL ? cli_parse_number(seconds, 1000000000) : 0;
-    if (pid == 0) {
-        g_autofree gchar *safe = pf_human_text(args->operands[0], 40);
-        return cli_fail("\"%s\" is not the number of a process; `pfprof list` shows them", safe);
-    }
     if (seconds != NULL && limit == 0) {
         return cli_fail("--seconds=%s is not a whole number above 0", seconds);
     }

@@ -35,11 +35,9 @@ static gboolean set(PfProfilingConfig *config, const cli_args *args, const gchar
 
 // The sampler of one process: each learns by itself.
 static PfSteering *steering_of(const gchar *operand, PfProfilingConfig *config) {
-    guint pid = (guint)cli_parse_number(operand, G_MAXINT32);
+    guint pid = cli_parse_pid(operand);
     g_autoptr(GError) error = NULL;
     if (pid == 0) {
-        g_autofree gchar *safe = pf_human_text(operand, 40);
-        cli_warn("\"%s\" is not the number of a process; `pfprof list` shows them", safe);
         return NULL;
     }
     g_autoptr(PfTarget) target = cli_open_target(pid);
