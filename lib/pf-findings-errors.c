@@ -54,36 +54,17 @@ void pf_find_errors(pf_search *self) {
 
 #define PF_LEAST_LEFT 3
 
-typedef struct {
-    guint64 count;
-    guint64 continued;
-    guint64 left;
-    guint64 left_bytes;
-} short_writes;
-
-static const PfCallSite *site_at(const pf_search *self, const pf_site *place) {
-    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
-    for (guint i = 0; i < sites->len; i++) {
-        const PfCallSite *site = g_ptr_array_index(sites, i);
-        if (site->address == place->address &&
-            strcmp(site->function, pf_calls[place->call].name) == 0) {
-            return site;
-        }
-    }
-    return NULL;
-}
-
 // The site that lost most: `*ret_short` says of it what all threads saw.
-static const PfCallSite *search_short(const pf_search *self, short_writes *ret_short) {
+static const PfCallSite *search_short(const pf_search *self, pf_short_writes *ret_short) {
     const pf_model *model = self->snapshot->model;
-    g_autofree short_writes *of_site = g_new0(short_writes, MAX(model->sites->len, 1));
+    g_autofree pf_short_writes *of_site = g_new0(pf_short_writes, MAX(model->sites->len, 1));
     for (guint i = 0; i < model->cells->len; i++) {
         const pf_cell *cell = &g_array_index(model->cells, pf_cell, i);
-        short_writes *sum = &of_site[cell->site];
-        sum->count += cell->short_writes;
-        sum->continued += cell->continued;
-        sum->left += cell->left;
-        sum->left_bytes += cell->left_bytes;
+        pf_short_writes *sum = &of_site[cell->site];
+        sum->count += cell->short_writes.count;
+        sum->continued += cell->short_writes.continued;
+        sum->left += cell->short_writes.left;
+        sum->left_bytes += cell->short_writes.left_bytes;
     }
     guint most = 0;
     for (guint i = 1; i < model->sites->len; i++) {
@@ -94,11 +75,11 @@ static const PfCallSite *search_short(const pf_search *self, short_writes *ret_s
     if (ret_short->left < PF_LEAST_LEFT || ret_short->left <= ret_short->continued) {
         return NULL;
     }
-    return site_at(self, pf_model_site_at(model, most));
+    return pf_search_site(self, most);
 }
 
 void pf_find_short_writes(pf_search *self) {
-    short_writes seen = {0};
+    pf_short_writes seen = {0};
     const PfCallSite *site = search_short(self, &seen);
     if (site == NULL) {
         return;

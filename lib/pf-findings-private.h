@@ -34,6 +34,8 @@ gboolean pf_saving_is_worth(const pf_search *self, pf_saving saving);
 // Takes title, evidence and next step.
 PfFinding *pf_search_add(pf_search *self, const gchar *kind, gchar *title, gchar *evidence,
                          gchar *next_step, pf_saving saving);
+// The row of a site of the model; NULL: none.
+const PfCallSite *pf_search_site(const pf_search *self, guint32 index);
 // `src/log.c:88 in log_line`
 gchar *pf_search_place(const pf_search *self, const PfCallSite *site);
 // The line to blame for most of the calls to a stream; NULL: none.  Flushes: of those.

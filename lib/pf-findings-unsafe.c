@@ -98,27 +98,21 @@ static const pf_cell *search_children(const pf_model *model, guint64 *ret_calls,
 }
 
 void pf_find_forks(pf_search *self) {
-    const pf_model *model = self->snapshot->model;
     guint64 calls = 0;
     guint children = 0;
-    const pf_cell *most = search_children(model, &calls, &children);
-    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
-    for (guint i = 0; most != NULL && i < sites->len; i++) {
-        const PfCallSite *site = g_ptr_array_index(sites, i);
-        if (site->address != pf_model_site_at(model, most->site)->address ||
-            strcmp(site->function, pf_calls[most->call].name) != 0) {
-            continue;
-        }
-        g_autofree gchar *place = pf_search_place(self, site);
-        PfFinding *found = pf_search_add(
-            self, "fork-exec",
-            g_strdup_printf("%s calls %s between fork and exec", place, site->function),
-            g_strdup_printf("%" G_GUINT64_FORMAT " such calls in %u child%s of a process with "
-                            "several threads; another thread may have held the lock that the "
-                            "function waits for, and it will not be let go of in the child",
-                            calls, children, children > 1 ? "ren" : ""),
-            g_strdup("use write(2) there, print before fork, or use posix_spawn"), (pf_saving){0});
-        found->place = g_steal_pointer(&place);
+    const pf_cell *most = search_children(self->snapshot->model, &calls, &children);
+    const PfCallSite *site = most != NULL ? pf_search_site(self, most->site) : NULL;
+    if (site == NULL) {
         return;
     }
+    g_autofree gchar *place = pf_search_place(self, site);
+    PfFinding *found = pf_search_add(
+        self, "fork-exec",
+        g_strdup_printf("%s calls %s between fork and exec", place, site->function),
+        g_strdup_printf("%" G_GUINT64_FORMAT " such calls in %u child%s of a process with "
+                        "several threads; another thread may have held the lock that the "
+                        "function waits for, and it will not be let go of in the child",
+                        calls, children, children > 1 ? "ren" : ""),
+        g_strdup("use write(2) there, print before fork, or use posix_spawn"), (pf_saving){0});
+    found->place = g_steal_pointer(&place);
 }

@@ -96,6 +96,19 @@ static gchar *name_place(const PfPlace *place) {
                            place->function != NULL ? place->function : "");
 }
 
+const PfCallSite *pf_search_site(const pf_search *self, guint32 index) {
+    const pf_site *wanted = pf_model_site_at(self->snapshot->model, index);
+    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
+    for (guint i = 0; i < sites->len; i++) {
+        const PfCallSite *site = g_ptr_array_index(sites, i);
+        if (site->address == wanted->address &&
+            strcmp(site->function, pf_calls[wanted->call].name) == 0) {
+            return site;
+        }
+    }
+    return NULL;
+}
+
 gboolean pf_site_is_iostream(const PfCallSite *site) {
     return site->module != NULL && strstr(site->module->path, "libstdc++") != NULL;
 }

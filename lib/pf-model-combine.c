@@ -178,6 +178,11 @@ static uint64_t place_of(const pf_model *model, uint32_t process, uint32_t threa
     return (uint64_t)process << 44 | (pf_model_thread_at(model, thread)->slot & 0xfffffffffffull);
 }
 
+static pf_short_writes less_short(const pf_short_writes *a, const pf_short_writes *b) {
+    return (pf_short_writes){pf_less(a->count, b->count), pf_less(a->continued, b->continued),
+                             pf_less(a->left, b->left), pf_less(a->left_bytes, b->left_bytes)};
+}
+
 static void subtract_cells(pf_model *self, const pf_model *earlier, const uint32_t *match) {
     pf_pair_map map;
     pf_pair_map_init(&map, earlier->cells->len);
@@ -198,10 +203,7 @@ static void subtract_cells(pf_model *self, const pf_model *earlier, const uint32
             const pf_cell *before = &g_array_index(earlier->cells, pf_cell, found);
             cell.calls = pf_less(cell.calls, before->calls);
             cell.bytes = pf_less(cell.bytes, before->bytes);
-            cell.short_writes = pf_less(cell.short_writes, before->short_writes);
-            cell.continued = pf_less(cell.continued, before->continued);
-            cell.left = pf_less(cell.left, before->left);
-            cell.left_bytes = pf_less(cell.left_bytes, before->left_bytes);
+            cell.short_writes = less_short(&cell.short_writes, &before->short_writes);
             cell.before = cell.detail != NULL ? before->detail : NULL;
             cell.reader_before = before->reader;
         }

@@ -253,10 +253,9 @@ static void load_short(loader *self, const struct pf_short *from, guint first) {
     for (guint i = first; from->key != 0 && i < self->model->cells->len; i++) {
         pf_cell *cell = &g_array_index(self->model->cells, pf_cell, i);
         if (cell->key == from->key) {
-            cell->short_writes = MIN(from->count, MOST);
-            cell->continued = MIN(from->continued, MOST);
-            cell->left = MIN(from->left, MOST);
-            cell->left_bytes = MIN(from->left_bytes, MOST);
+            cell->short_writes =
+                (pf_short_writes){MIN(from->count, MOST), MIN(from->continued, MOST),
+                                  MIN(from->left, MOST), MIN(from->left_bytes, MOST)};
             return;
         }
     }

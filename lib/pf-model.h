@@ -10,15 +10,20 @@
 
 #define PF_NO_INDEX UINT32_MAX
 
+// As in struct pf_short.
+typedef struct {
+    uint64_t count;
+    uint64_t continued;
+    uint64_t left;
+    uint64_t left_bytes;
+} pf_short_writes;
+
 // One entry of one thread: exact counts here, what was timed in the details it points to.
 typedef struct {
     uint64_t key; // as in the segment
     uint64_t calls;
     uint64_t bytes;
-    uint64_t short_writes;          // as in struct pf_short; of these nothing else is known but
-    uint64_t continued;             //
-    uint64_t left;                  //
-    uint64_t left_bytes;            //
+    pf_short_writes short_writes;
     const struct pf_detail *detail; // NULL: none
     const struct pf_detail *before; // subtracted from `detail`; NULL: none
     pf_reader *reader;              // of `detail`; its model holds a reference
