@@ -50,14 +50,9 @@ static void forget(struct pf_slot *slot) {
     __atomic_and_fetch(&slot->control, ~PF_CTL_REST, __ATOMIC_RELAXED);
 }
 
-static bool looks_at_rests(enum pf_call call) {
-    return call == PF_CALL_write || call == PF_CALL___write || call == PF_CALL_send ||
-           call == PF_CALL___send || call == PF_CALL_sendto;
-}
-
 PF_COLD void pf_rest_pass(struct pf_slot *slot, enum pf_call call, unsigned stream) {
     struct pf_rest *rest = &pf_thread.rest;
-    bool other_way = stream == rest->key >> PF_KEY_STREAM_SHIFT && !looks_at_rests(call);
+    bool other_way = stream == rest->key >> PF_KEY_STREAM_SHIFT && !pf_calls[call].may_be_short;
     if (!rest->busy && (other_way || --rest->patience == 0)) {
         forget(slot);
     }
@@ -145,8 +140,7 @@ PF_COLD void pf_rest_look(const struct pf_entry *entry, const void *buffer, size
     rest->busy = true;
     __atomic_signal_fence(__ATOMIC_SEQ_CST);
     enum pf_kind kind = pf_stream_kind((unsigned)(entry->key >> PF_KEY_STREAM_SHIFT));
-    bool known = result > 0 && (kind == PF_KIND_FILE || kind == PF_KIND_PIPE ||
-                                kind == PF_KIND_SOCKET || kind == PF_KIND_TTY);
+    bool known = result > 0 && pf_kind_reads(kind);
     bool awaited = (__atomic_load_n(&slot->control, __ATOMIC_RELAXED) & PF_CTL_REST) != 0 &&
                    rest->key >> PF_KEY_STREAM_SHIFT == entry->key >> PF_KEY_STREAM_SHIFT;
     if (awaited && known) {

@@ -143,6 +143,10 @@ static const char *session_name(const char *path) {
     return good ? name : NULL;
 }
 
+static long open_given_folder(const char *given) {
+    return *given == '/' && pf_length(given) < FOLDER_MOST ? open_folder(AT_FDCWD, given, 077) : -1;
+}
+
 // The folder of a session (`pfprof run`) may be gone when a daemon of its tree starts another program, and
 // is closed to a process that has become another user: no fault of anybody's.
 void pf_segment_check_folder(void (*complain)(const char *line, size_t length)) {
@@ -150,19 +154,20 @@ void pf_segment_check_folder(void (*complain)(const char *line, size_t length)) 
     if (*given == 0 || session_name(given) != NULL) {
         return;
     }
-    long fd =
-        *given == '/' && pf_length(given) < FOLDER_MOST ? open_folder(AT_FDCWD, given, 077) : -1;
+    long fd = open_given_folder(given);
     if (fd >= 0) {
         pf_sys_close((int)fd);
         return;
     }
     char line[512];
-    struct pf_out out = {.text = line, .size = sizeof line};
+    struct pf_out out = {.text = line, .size = sizeof line - 1};
     pf_out(&out, "pfprof: PROVIDE_PROFILING_SEGMENT_DIR=\"");
     pf_out(&out, given);
     pf_out(&out,
            "\" is not the absolute path (91 bytes at most) of a folder of your own, mode 0700, in "
-           "a tmpfs; the segment is private memory\n");
+           "a tmpfs; the segment is private memory");
+    out.size = sizeof line;
+    pf_out(&out, "\n");
     complain(line, out.used);
 }
 
@@ -170,10 +175,7 @@ void pf_segment_check_folder(void (*complain)(const char *line, size_t length)) 
 // a folder of the same name of its own, where a session of root's finds it.  Else nothing but
 // private memory will do: in the usual folders nobody would look for it.
 static long make_given_folder(const char *given, struct pf_out *ret_path) {
-    if (*given != '/' || pf_length(given) >= FOLDER_MOST) {
-        return -1;
-    }
-    long fd = open_folder(AT_FDCWD, given, 077);
+    long fd = open_given_folder(given);
     if (fd >= 0) {
         pf_out(ret_path, given);
         return fd;

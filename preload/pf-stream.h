@@ -3,6 +3,7 @@
 #pragma once
 #include "pf-arch.h"
 #include "pf-segment.h"
+#include <stdbool.h>
 #pragma GCC visibility push(hidden)
 
 #define PF_FD_MOST 4096u
@@ -22,6 +23,13 @@ unsigned pf_stream_find(int fd);
 
 // The kind of a stream, as far as the segment tells.
 enum pf_kind pf_stream_kind(unsigned stream);
+
+// A device such as /dev/null says that it took the bytes without ever reading them: only of these
+// kinds do we know that the kernel has been through the buffer, so that we may.
+PF_INLINE bool pf_kind_reads(enum pf_kind kind) {
+    return kind == PF_KIND_FILE || kind == PF_KIND_PIPE || kind == PF_KIND_SOCKET ||
+           kind == PF_KIND_TTY;
+}
 
 // A new segment: nothing is known yet.
 void pf_stream_begin(void);

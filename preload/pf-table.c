@@ -9,25 +9,26 @@
 #define PF_NEVER_ssize_t false
 #define PF_NEVER_wint_t false
 
-#define PF_UNKNOWN_UNKNOWN true
-#define PF_UNKNOWN_RETURNED false
-#define PF_UNKNOWN_ASKED(...) false
-#define PF_UNKNOWN_ITEMS(...) false
-#define PF_UNKNOWN_LENGTH(...) false
-#define PF_UNKNOWN_LENGTH_NL(...) false
-#define PF_UNKNOWN_ONE false
-#define PF_UNKNOWN_WORD false
-#define PF_UNKNOWN_DATAGRAMS(...) false
-#define PF_UNKNOWN_NOTHING false
+// bytes_unknown, may_be_short
+#define PF_BYTES_UNKNOWN true, false
+#define PF_BYTES_RETURNED false, false
+#define PF_BYTES_ASKED(...) false, true
+#define PF_BYTES_ITEMS(...) false, false
+#define PF_BYTES_LENGTH(...) false, false
+#define PF_BYTES_LENGTH_NL(...) false, false
+#define PF_BYTES_ONE false, false
+#define PF_BYTES_WORD false, false
+#define PF_BYTES_DATAGRAMS(...) false, false
+#define PF_BYTES_NOTHING false, false
 
 const struct pf_call_info pf_calls[PF_CALL_COUNT] = {
 #define PF_CALL(name, ret, params, args, family, bytes, fd, text)                                  \
-    {#name, PF_FAMILY_##family, PF_UNKNOWN_##bytes, PF_NEVER_##ret},
+    {#name, PF_FAMILY_##family, PF_BYTES_##bytes, PF_NEVER_##ret},
 #define PF_VCALL(name, ret, params, last, vname, vargs, family, bytes, fd, text)                   \
-    {#name, PF_FAMILY_##family, PF_UNKNOWN_##bytes, PF_NEVER_##ret},
-#define PF_TAIL(name, family, why) {#name, PF_FAMILY_##family, true, true},
-#define PF_HOOK(name, family, why) {#name, PF_FAMILY_##family, false, false},
-#define PF_SCOPE(name, timed, why) {#name, PF_FAMILY_SCOPE, false, PF_##timed},
+    {#name, PF_FAMILY_##family, PF_BYTES_##bytes, PF_NEVER_##ret},
+#define PF_TAIL(name, family, why) {#name, PF_FAMILY_##family, true, false, true},
+#define PF_HOOK(name, family, why) {#name, PF_FAMILY_##family, false, false, false},
+#define PF_SCOPE(name, timed, why) {#name, PF_FAMILY_SCOPE, false, false, PF_##timed},
 #define PF_TIMED false
 #define PF_UNTIMED true
 #include "pf-calls.def"

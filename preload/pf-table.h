@@ -37,6 +37,7 @@ struct pf_call_info {
     const char *name;
     uint8_t family;
     bool bytes_unknown; // libc does not say how many bytes went out
+    bool may_be_short;  // takes fewer bytes than it was given, and says so
     bool never_timed;   // noreturn rows and jumped-to rows
 };
 extern const struct pf_call_info pf_calls[PF_CALL_COUNT];

@@ -161,12 +161,10 @@
 #define FIELDS_FORMATTED(f) walked.fields
 #define FIELDS_WIDE_FORMATTED(f) walked.fields
 
-// A device such as /dev/null says that it took the bytes without ever reading them: only of these
-// kinds do we know that the kernel has been through the buffer, so that we may.
+// Whether the buffer of a call that took bytes may be read.
 PF_INLINE bool readable(const struct pf_probe *probe, enum pf_family family) {
     enum pf_kind kind = pf_stream_kind((unsigned)(probe->entry->key >> PF_KEY_STREAM_SHIFT));
-    return family == PF_FAMILY_STDIO || kind == PF_KIND_FILE || kind == PF_KIND_PIPE ||
-           kind == PF_KIND_SOCKET || kind == PF_KIND_TTY;
+    return family == PF_FAMILY_STDIO || pf_kind_reads(kind);
 }
 
 // A site's first format, if it is a constant, is parsed once.  The program is complete before `format`
