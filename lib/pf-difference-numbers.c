@@ -3,7 +3,7 @@
 //
 // A run differs from the next of the same program by more than sampling explains: machine, cache,
 // neighbours.  No interval from within a run knows that.  Several runs of each side show it, and then their
-// spread decides.  Of two runs alone `noise` is assumed.  Latencies are compared by the mean of the middle
+// spread decides.  Of two runs alone `noise` is assumed, and what the machine's yardstick adds (pf-yardstick.c).  Latencies are compared by the mean of the middle
 // half, which bursts of preempted calls do not move.
 #include "pf-difference-private.h"
 #include <math.h>
@@ -23,7 +23,7 @@ typedef struct {
 
 // The mean without `cut` of the values at either end; its error by the variance of the values with their
 // ends drawn in, and by the width of the buckets: what lies in one bucket is known no better than that.
-static trimmed trim(const pf_run *one, gdouble cut) {
+static trimmed trim(const pf_line_run *one, gdouble cut) {
     trimmed result = {0};
     gdouble all = one->histogram != NULL ? pf_histogram_get_weight(one->histogram) : 0;
     gdouble timed = one->histogram != NULL ? (gdouble)pf_histogram_get_count(one->histogram) : 0;
@@ -149,7 +149,7 @@ static PfChange change_of(const sample *a, const sample *b, gdouble noise, gdoub
 enum { CALLS, BYTES, LATENCY, COST };
 
 // Counts are exact, but how often a program does something varies as it may.
-static void numbers_of(const pf_run *one, gboolean same_calls, known ret_numbers[PF_CHANGES]) {
+static void numbers_of(const pf_line_run *one, gboolean same_calls, known ret_numbers[PF_CHANGES]) {
     trimmed middle = trim(one, TRIMMED);
     gdouble counted = one->calls > 0 && !same_calls ? 1 / one->calls : 0;
     ret_numbers[CALLS] = (known){one->calls, counted, 0};
@@ -159,11 +159,11 @@ static void numbers_of(const pf_run *one, gboolean same_calls, known ret_numbers
 }
 
 static gboolean has_same_calls(GArray *const runs[2]) {
-    gdouble first = g_array_index(runs[0], pf_run, 0).calls;
+    gdouble first = g_array_index(runs[0], pf_line_run, 0).calls;
     gboolean same = TRUE;
     for (guint s = 0; s < 2; s++) {
         for (guint i = 0; i < runs[s]->len; i++) {
-            same &= g_array_index(runs[s], pf_run, i).calls == first;
+            same &= g_array_index(runs[s], pf_line_run, i).calls == first;
         }
     }
     return same;
@@ -173,25 +173,25 @@ static gboolean has_same_calls(GArray *const runs[2]) {
 static gdouble unevenness(GArray *const runs[2]) {
     gdouble shape[2] = {0};
     for (guint s = 0; s < 2; s++) {
-        const pf_run *one = &g_array_index(runs[s], pf_run, 0);
+        const pf_line_run *one = &g_array_index(runs[s], pf_line_run, 0);
         trimmed middle = trim(one, TRIMMED);
         shape[s] = middle.is_known ? log(trim(one, WIDER).mean / middle.mean) : 0;
     }
     return shape[1] - shape[0];
 }
 
-void pf_runs_compare(GArray *before, GArray *after, gdouble noise, gdouble p,
+void pf_runs_compare(GArray *before, GArray *after, gdouble noise, gdouble machine, gdouble p,
                      PfChange *const changes[PF_CHANGES]) {
     GArray *const runs[] = {before, after};
     gboolean same_calls = has_same_calls(runs);
-    gdouble uneven = unevenness(runs);
+    gdouble uneven = hypot(unevenness(runs), machine);
     g_autofree known *values = g_new(known, MAX(runs[0]->len, runs[1]->len));
     for (guint m = 0; m < PF_CHANGES; m++) {
         sample sides[2];
         for (guint s = 0; s < 2; s++) {
             for (guint i = 0; i < runs[s]->len; i++) {
                 known numbers[PF_CHANGES];
-                numbers_of(&g_array_index(runs[s], pf_run, i), same_calls, numbers);
+                numbers_of(&g_array_index(runs[s], pf_line_run, i), same_calls, numbers);
                 values[i] = numbers[m];
             }
             sides[s] = sample_of(values, runs[s]->len);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Compares runs line by line: which lines are the same one.
 #include "pf-difference-private.h"
+#include "pf-snapshot-private.h"
+#include <math.h>
 #include <string.h>
+
+#define USUAL_NOISE 0.03
 
 typedef struct {
     PfDifference row;
     gatomicrefcount references;
-    GArray *runs[2]; // pf_run; of every run of that side
+    GArray *runs[2]; // pf_line_run; of every run of that side
 } difference;
 
 G_DEFINE_BOXED_TYPE(PfDifference, pf_difference, pf_difference_ref, pf_difference_unref)
@@ -70,7 +74,7 @@ static gchar *caller_of(const PfPlace *place) {
 }
 
 static void run_clear(gpointer data) {
-    g_clear_pointer(&((pf_run *)data)->histogram, pf_histogram_unref);
+    g_clear_pointer(&((pf_line_run *)data)->histogram, pf_histogram_unref);
 }
 
 // The rows of all runs, while they are read.
@@ -92,7 +96,7 @@ static difference *row_of(matching *self, const gchar *function, const gchar *ca
         whole->row.caller = g_strdup(caller);
         whole->row.text = g_strdup(text);
         for (guint s = 0; s < 2; s++) {
-            whole->runs[s] = g_array_new(FALSE, TRUE, sizeof(pf_run));
+            whole->runs[s] = g_array_new(FALSE, TRUE, sizeof(pf_line_run));
             g_array_set_clear_func(whole->runs[s], run_clear);
             g_array_set_size(whole->runs[s], self->count[s]);
         }
@@ -112,7 +116,7 @@ static void add_site(matching *self, const PfCallSite *site, guint s, guint inde
     // A site that says many things is matched without them: which one is first is chance.
     gboolean named = template != NULL && template->is_format && site->templates->len == 1;
     difference *whole = row_of(self, site->function, caller, named ? template->text : "");
-    pf_run *one = &g_array_index(whole->runs[s], pf_run, index);
+    pf_line_run *one = &g_array_index(whole->runs[s], pf_line_run, index);
     if (whole->row.place == NULL || s == 1) {
         g_free(whole->row.place);
         whole->row.place = pf_place_to_string(place);
@@ -147,12 +151,40 @@ static gint dearer_first(gconstpointer a, gconstpointer b) {
 }
 
 /**
+ * pf_snapshots_get_machine_noise:
+ * @before: a run, of [method@Session.get_snapshot]
+ * @after: another
+ * @ret_before_ns: (out) (optional): what a write of the yardstick took beside the first run, or during it
+ * @ret_after_ns: (out) (optional): likewise of the second
+ *
+ * Tells by what the latencies of two runs may differ for no other reason than that the machine was faster
+ * or slower: it is what [method@Session.measure_machine] has found.
+ *
+ * Returns: relative standard deviation, 0 on an even machine; -1 when it was not measured
+ */
+gdouble pf_snapshots_get_machine_noise(PfSnapshot *before, PfSnapshot *after,
+                                       gdouble *ret_before_ns, gdouble *ret_after_ns) {
+    g_return_val_if_fail(PF_IS_SNAPSHOT(before) && PF_IS_SNAPSHOT(after), -1);
+    const pf_readings *one;
+    const pf_readings *other;
+    gboolean known = pf_yardsticks_choose(&before->yardstick, &after->yardstick, &one, &other);
+    if (ret_before_ns != NULL) {
+        *ret_before_ns = known ? exp(one->mean) : 0;
+    }
+    if (ret_after_ns != NULL) {
+        *ret_after_ns = known ? exp(other->mean) : 0;
+    }
+    return known ? pf_readings_noise(one, other) : -1;
+}
+
+/**
  * pf_snapshots_compare:
  * @before: (element-type PfSnapshot): a run, or several
  * @after: (element-type PfSnapshot): a run of another state of the program, or several
  * @symbolizer: (nullable): where to look names up; %NULL for a new one
- * @noise: relative standard deviation between means of two runs of the same program: 0.03; used only
- *   when there is one run on each side
+ * @noise: relative standard deviation between means of two runs of the same program; used only when
+ *   there is one run on each side.  Negative: 0.03, and for latencies and costs what the machine adds
+ *   ([func@snapshots_get_machine_noise])
  *
  * Compares runs line by line.  With three runs or more, their own spread makes the limits (Student's
  * distribution).  The limits hold for all lines together: of a hundred comparisons without any change
@@ -182,11 +214,17 @@ GPtrArray *pf_snapshots_compare(GPtrArray *before, GPtrArray *after, PfSymbolize
             }
         }
     }
+    gdouble machine = 0;
+    if (noise < 0) {
+        noise = USUAL_NOISE;
+        machine = pf_snapshots_get_machine_noise(before->pdata[0], after->pdata[0], NULL, NULL);
+    }
     for (guint i = 0; i < all.order->len; i++) {
         difference *whole = g_ptr_array_index(all.order, i);
         PfDifference *row = &whole->row;
         PfChange *changes[PF_CHANGES] = {&row->calls, &row->bytes, &row->latency, &row->cost};
-        pf_runs_compare(whole->runs[0], whole->runs[1], noise, 0.05 / all.order->len, changes);
+        pf_runs_compare(whole->runs[0], whole->runs[1], noise, MAX(machine, 0),
+                        0.05 / all.order->len, changes);
     }
     g_ptr_array_sort(all.order, dearer_first);
     return all.order;

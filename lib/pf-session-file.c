@@ -25,7 +25,8 @@ struct head {
     guint32 signal_number;
     guint32 pid;
     guint32 segments;
-    guint64 reserved[10];
+    pf_yardstick yardstick;
+    guint64 reserved[4];
     gchar command[256];
 };
 
@@ -41,6 +42,7 @@ struct part {
 };
 
 G_STATIC_ASSERT(sizeof(struct head) == 384);
+G_STATIC_ASSERT(sizeof(pf_yardstick) == 48);
 G_STATIC_ASSERT(sizeof(struct part) == PF_UNIT);
 
 int pf_folder_open(const gchar *path) {
@@ -91,6 +93,7 @@ static gboolean write_session(PfSession *self, FILE *file) {
         .signal_number = self->signal_number,
         .pid = self->pid,
         .segments = self->readers->len,
+        .yardstick = self->yardstick,
     };
     g_strlcpy(head.command, self->command, sizeof head.command);
     gboolean good = write_all(file, &head, sizeof head);
@@ -185,6 +188,10 @@ static gsize read_timeline(PfSession *self, const gchar *bytes, gsize size) {
     return 0;
 }
 
+static pf_readings sane_or_none(const pf_readings *readings) {
+    return pf_readings_are_sane(readings) ? *readings : (pf_readings){0};
+}
+
 static gboolean read_session(PfSession *self, const gchar *bytes, gsize size, const gchar *path,
                              GError **error) {
     struct head head;
@@ -199,6 +206,8 @@ static gboolean read_session(PfSession *self, const gchar *bytes, gsize size, co
     g_autofree gchar *command = g_strndup(head.command, sizeof head.command);
     pf_session_set_run(self, command, head.pid, head.start_unix_ns);
     pf_session_set_end(self, head.exit_status, head.signal_number, head.wall_ns);
+    self->yardstick.beside = sane_or_none(&head.yardstick.beside);
+    self->yardstick.during = sane_or_none(&head.yardstick.during);
     guint found = 0;
     size -= read_timeline(self, bytes, size);
     for (gsize at = sizeof head; at < size;) {

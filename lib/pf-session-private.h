@@ -3,6 +3,7 @@
 #pragma once
 #include "pf-segment-reader.h"
 #include "pf-session.h"
+#include "pf-yardstick.h"
 
 struct _PfSession {
     GObject parent_instance;
@@ -15,6 +16,7 @@ struct _PfSession {
     guint64 wall_ns;
     guint unreadable;
     PfTimeline *timeline; // NULL: none is kept
+    pf_yardstick yardstick;
 };
 
 // A folder that is none of a link; -1 with errno.

@@ -206,6 +206,21 @@ PfTimeline *pf_session_get_timeline(PfSession *self) {
 }
 
 /**
+ * pf_session_measure_machine:
+ * @self: a session
+ * @during: whether what the session is about runs now
+ *
+ * Times a fixed piece of work of half a millisecond, short writes into memory, which tells two runs on a
+ * machine in two moods from two states of a program ([func@snapshots_compare]).  To be called before and
+ * after a run, and, at most every half second, during it.
+ */
+void pf_session_measure_machine(PfSession *self, gboolean during) {
+    g_return_if_fail(PF_IS_SESSION(self));
+    pf_readings_add(during ? &self->yardstick.during : &self->yardstick.beside,
+                    pf_yardstick_measure());
+}
+
+/**
  * pf_session_watch:
  * @self: a session
  * @folder: (type filename): a folder of segments
@@ -432,5 +447,6 @@ PfSnapshot *pf_session_get_snapshot_with(PfSession *self, PfSnapshotFlags flags,
                         : pf_model_unite((pf_model *const *)models->pdata, models->len);
     PfSnapshot *snapshot = pf_snapshot_new_from_model(sum, flags);
     snapshot->timeline = self->timeline != NULL ? pf_timeline_ref(self->timeline) : NULL;
+    snapshot->yardstick = self->yardstick;
     return snapshot;
 }

@@ -41,6 +41,7 @@ PF_API guint pf_session_get_pid(PfSession *self);
 PF_API gint pf_session_get_exit_status(PfSession *self);
 PF_API guint pf_session_get_signal(PfSession *self);
 PF_API guint64 pf_session_get_wall_ns(PfSession *self);
+PF_API void pf_session_measure_machine(PfSession *self, gboolean during);
 PF_API void pf_session_watch(PfSession *self, const gchar *folder);
 PF_API void pf_session_begin_timeline(PfSession *self, gint64 start_unix_ns);
 PF_API void pf_session_set_timeline(PfSession *self, PfTimeline *timeline);

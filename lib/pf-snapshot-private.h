@@ -4,12 +4,14 @@
 #include "pf-snapshot.h"
 #include "pf-tables.h"
 #include "pf-timeline.h"
+#include "pf-yardstick.h"
 
 struct _PfSnapshot {
     GObject parent_instance;
     pf_model *model;
     PfSnapshotFlags flags;
-    PfTimeline *timeline; // of the session that it is the sum of; NULL: none
+    PfTimeline *timeline;   // of the session that it is the sum of; NULL: none
+    pf_yardstick yardstick; // likewise
     GPtrArray *processes;
     guint thread_count;
     guint64 overhead_ns;

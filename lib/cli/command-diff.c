@@ -7,7 +7,9 @@ static const cli_option options[] = {
     {"fail-on", 0, "GATES",
      "such as 'site.cost>+10%,site.calls>+5%': exit status 1 when a line does"},
     {"format", 'f', "text|json|junit|markdown", "what to print"},
-    {"noise", 0, "PERCENT", "how much two single runs differ without any change (3)"},
+    {"noise", 0, "PERCENT",
+     "how much two single runs differ without any change (3, and more on a machine that was "
+     "uneven)"},
     CLI_HELP,
 };
 
@@ -136,7 +138,7 @@ static gint print(const cli_args *args, const diff_result *result) {
 static gint run(cli_args *args) {
     const gchar *given = cli_value(args, "noise");
     gchar *end = NULL;
-    gdouble noise = given != NULL ? g_ascii_strtod(given, &end) : 3;
+    gdouble noise = given != NULL ? g_ascii_strtod(given, &end) : -1;
     if (given != NULL && (end == given || *end != 0 || !(noise >= 0 && noise <= 100))) {
         return cli_fail("--noise %s is not a number from 0 to 100", given);
     }
@@ -158,7 +160,11 @@ static gint run(cli_args *args) {
     g_autofree gchar *after_name = name_runs(rest, second);
     g_autoptr(GPtrArray) rows = pf_snapshots_compare(before, after, NULL, noise / 100);
     g_autoptr(GArray) failures = g_array_new(FALSE, FALSE, sizeof(diff_failure));
-    diff_result result = {before_name, after_name, rows, gates, failures};
+    diff_result result = {before_name, after_name, rows, gates, failures, -1, {0}};
+    if (given == NULL && first == 1 && second == 1) {
+        result.machine_noise = pf_snapshots_get_machine_noise(
+            before->pdata[0], after->pdata[0], &result.machine_ns[0], &result.machine_ns[1]);
+    }
     apply(&result);
     gint status = print(args, &result);
     return status != 0 ? status : failures->len > 0;
@@ -171,8 +177,9 @@ const cli_command command_diff = {
     .details =
         "Lines are matched by output function, calling function and message, so that a rebuild and "
         "other addresses do not matter. The interval of each change holds for all lines together. "
-        "With several runs of each side (five, say) their own spread makes the intervals; two runs "
-        "alone cannot tell a change from a moody machine, and --noise is assumed. "
+        "With several runs of each side (five, say) their own spread makes the intervals. Two runs "
+        "alone cannot tell a change from a moody machine: --noise is assumed, or, without it, 3 % "
+        "and what the machine differed by when they were made. "
         "A gate fails only for a change that is beyond doubt and larger than the gate allows; then "
         "the exit status is 1.",
     .examples = "pfprof diff old.pfs new.pfs  # what has changed?\n"

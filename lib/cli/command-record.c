@@ -25,11 +25,16 @@ static gboolean look(PfTarget *target, PfTimeline *timeline) {
     return process->state <= PF_PROCESS_STATE_DORMANT;
 }
 
-// Looks often at first, then each time that a bin is full.
-static void watch(PfTarget *target, PfTimeline *timeline, gint64 seconds) {
+// Looks often at first, then each time that a bin is full; at the machine every half second.
+static void watch(PfTarget *target, PfTimeline *timeline, PfSession *session, gint64 seconds) {
     gint64 begun = g_get_monotonic_time();
+    gint64 measured = 0;
     gint64 end = seconds > 0 ? begun + seconds * G_USEC_PER_SEC : G_MAXINT64;
     while (look(target, timeline) && !stopped && g_get_monotonic_time() < end) {
+        if (g_get_monotonic_time() - measured >= G_USEC_PER_SEC / 2) {
+            pf_session_measure_machine(session, TRUE);
+            measured = g_get_monotonic_time();
+        }
         gint64 bin = (gint64)pf_timeline_get_width_ns(timeline) / 1000;
         gint64 pause = CLAMP(bin, 20000, G_USEC_PER_SEC);
         g_usleep((gulong)MIN(pause, MAX(end - g_get_monotonic_time(), 1)));
@@ -37,8 +42,8 @@ static void watch(PfTarget *target, PfTimeline *timeline, gint64 seconds) {
     look(target, timeline);
 }
 
-static gint save(PfTarget *target, PfTimeline *timeline, guint pid, const gchar *path) {
-    g_autoptr(PfSession) session = pf_session_new();
+static gint save(PfTarget *target, PfTimeline *timeline, PfSession *session, guint pid,
+                 const gchar *path) {
     g_autoptr(GError) error = NULL;
     g_autoptr(PfSnapshot) now = pf_target_take_snapshot(target, PF_SNAPSHOT_DEFAULT, &error);
     if (now == NULL) {
@@ -77,8 +82,9 @@ static gint run(cli_args *args) {
     if (first != NULL) {
         pf_timeline_ignore(timeline, first);
     }
-    watch(target, timeline, (gint64)limit);
-    return save(target, timeline, pid, path != NULL ? path : usual);
+    g_autoptr(PfSession) session = pf_session_new();
+    watch(target, timeline, session, (gint64)limit);
+    return save(target, timeline, session, pid, path != NULL ? path : usual);
 }
 
 const cli_command command_record = {

@@ -260,9 +260,13 @@ static void say_what_is_missing(PfSession *session) {
 
 // --- the whole
 
+#define BETWEEN_READINGS 500000 // us, of half a millisecond each
+
 typedef struct {
     const gchar *folder;
     PfSession *session;
+    gboolean is_kept;
+    gint64 measured; // the machine, at that time
 } collecting;
 
 // A long build starts thousands of processes; tmpfs is memory, and 64 KiB for each would add up.
@@ -270,6 +274,10 @@ static void collect_ended(gpointer data) {
     collecting *work = data;
     run_folder_collect(work->folder, work->session, PF_SESSION_ENDED | PF_SESSION_REMOVE);
     run_folder_watch(work->folder, work->session);
+    if (work->is_kept && g_get_monotonic_time() - work->measured >= BETWEEN_READINGS) {
+        pf_session_measure_machine(work->session, TRUE);
+        work->measured = g_get_monotonic_time();
+    }
 }
 
 static gint report(const cli_args *args, PfProfilingConfig *config, PfSession *session,
@@ -318,7 +326,10 @@ static gint run(cli_args *args) {
     }
     g_autoptr(PfSession) session = pf_session_new();
     g_auto(GStrv) environment = make_environment(config, library, folder);
-    collecting work = {folder, session};
+    collecting work = {folder, session, cli_value(args, "save") != NULL, g_get_monotonic_time()};
+    if (work.is_kept) {
+        pf_session_measure_machine(session, FALSE);
+    }
     pf_session_begin_timeline(session, g_get_real_time() * 1000);
     run_child child;
     if (!run_child_wait(args->operands, environment, &child, collect_ended, &work)) {
@@ -329,6 +340,9 @@ static gint run(cli_args *args) {
     if (child.exec_errno != 0) {
         run_folder_remove(folder);
         return say_not_started(args->operands[0], child.exec_errno);
+    }
+    if (work.is_kept) {
+        pf_session_measure_machine(session, FALSE);
     }
     cli_progress *progress = cli_progress_begin("reading segments");
     run_folder_collect(folder, session, PF_SESSION_REMOVE);

@@ -18,8 +18,26 @@ static gchar *change_text(const PfChange *change) {
                             : g_strdup(unknown_text(change));
 }
 
+#define WORTH_A_LINE 0.03
+#define TOO_ROUGH 1000.0 // %: the clock cannot tell such calls apart
+
+// Lines of at most 80 columns; NULL: nothing to say.
+static gchar *machine_text(const diff_result *result, const gchar *indent) {
+    g_autofree gchar *before = pf_human_duration(result->machine_ns[0]);
+    g_autofree gchar *after = pf_human_duration(result->machine_ns[1]);
+    return result->machine_noise < WORTH_A_LINE
+               ? NULL
+               : g_strdup_printf("%sThe machine was uneven: a short write of pfprof's own took %s "
+                                 "beside\n%sthe first run, %s beside the second. The limits allow "
+                                 "for that.\n",
+                                 indent, before, indent, after);
+}
+
 // For 80 columns.
 static gchar *short_change_text(const PfChange *change) {
+    if (change->is_known && change->high > TOO_ROUGH) {
+        return g_strdup("? (calls too short)");
+    }
     const gdouble values[] = {change->percent, change->low, change->high};
     gchar text[3][24];
     for (guint i = 0; i < 3; i++) {
@@ -73,6 +91,10 @@ gchar *diff_to_text(const diff_result *result) {
         g_string_append_printf(text, "  and %u more lines\n", result->rows->len - shown);
     }
     put_failures(text, result, "  ! ");
+    g_autofree gchar *machine = machine_text(result, "  ");
+    if (machine != NULL) {
+        g_string_append_printf(text, "\n%s", machine);
+    }
     g_string_append_c(text, '\n');
     return g_string_free(text, FALSE);
 }
@@ -115,6 +137,10 @@ gchar *diff_to_markdown(const diff_result *result) {
     }
     if (shown == 0) {
         g_string_append_printf(text, "No significant change in %u lines.\n", result->rows->len);
+    }
+    g_autofree gchar *machine = machine_text(result, "");
+    if (machine != NULL) {
+        g_string_append_printf(text, "\n%s", machine);
     }
     return g_string_free(text, FALSE);
 }
@@ -167,6 +193,12 @@ gint diff_print_json(const diff_result *result) {
     cli_json *json = cli_json_begin();
     cli_json_string(json, "before", result->before);
     cli_json_string(json, "after", result->after);
+    cli_json_open(json, "machine", '{');
+    cli_json_bool(json, "is_known", result->machine_noise >= 0);
+    cli_json_double(json, "before_ns", result->machine_ns[0]);
+    cli_json_double(json, "after_ns", result->machine_ns[1]);
+    cli_json_double(json, "noise_percent", 100 * MAX(result->machine_noise, 0));
+    cli_json_close(json, '}');
     cli_json_open(json, "lines", '[');
     for (guint i = 0; i < result->rows->len; i++) {
         const PfDifference *row = g_ptr_array_index(result->rows, i);

@@ -3,6 +3,7 @@
 // its load decides.
 #include "pf-difference-private.h"
 #include "pf-test.h"
+#include "pf-yardstick.h"
 #include <math.h>
 
 #define LINES 3u
@@ -17,24 +18,25 @@ static gdouble normal(void) {
 
 // A run whose mean is off by `drift`, of calls that vary by a fifth; `burst`: the share of them that a
 // busy machine made ten times longer.
-static pf_run draw(guint timed, gdouble mean, gdouble drift, gdouble burst) {
+static pf_line_run draw(guint timed, gdouble mean, gdouble drift, gdouble burst) {
     g_autofree guint64 *values = g_new(guint64, timed);
     gdouble off = exp(drift * normal());
     for (guint i = 0; i < timed; i++) {
         gdouble value = mean * off * exp(0.2 * normal());
         values[i] = (guint64)(g_rand_double(chance) < burst ? 10 * value : value);
     }
-    return (pf_run){timed, timed * 30, 20, pf_histogram_new_from_values(values, timed)};
+    return (pf_line_run){timed, timed * 30, 20, pf_histogram_new_from_values(values, timed)};
 }
 
-static void clear_run(gpointer data) { pf_histogram_unref(((pf_run *)data)->histogram); }
+static void clear_run(gpointer data) { pf_histogram_unref(((pf_line_run *)data)->histogram); }
 
 typedef struct {
     guint runs;
     guint timed;
     gdouble drift;
     gdouble burst;
-    gdouble change; // factor on the mean of the first line
+    gdouble change;  // factor on the mean of the first line
+    gdouble machine; // by what the yardstick says that the runs differ
 } situation;
 
 // How many of the pairs show a line that costs more or less; *ret_first: how often it is the first.
@@ -48,16 +50,16 @@ static guint alarms(const situation *what, guint *ret_first) {
             PfChange *const changes[] = {&change[0], &change[1], &change[2], &change[3]};
             GArray *side[2];
             for (guint s = 0; s < 2; s++) {
-                side[s] = g_array_new(FALSE, TRUE, sizeof(pf_run));
+                side[s] = g_array_new(FALSE, TRUE, sizeof(pf_line_run));
                 g_array_set_clear_func(side[s], clear_run);
                 for (guint i = 0; i < what->runs; i++) {
                     gdouble factor = s == 1 && line == 0 ? what->change : 1;
                     gdouble burst = i == 0 && s == 1 ? what->burst : 0;
-                    pf_run one = draw(what->timed, 10000 * factor, what->drift, burst);
+                    pf_line_run one = draw(what->timed, 10000 * factor, what->drift, burst);
                     g_array_append_val(side[s], one);
                 }
             }
-            pf_runs_compare(side[0], side[1], 0.03, 0.05 / LINES, changes);
+            pf_runs_compare(side[0], side[1], 0.03, what->machine, 0.05 / LINES, changes);
             ck_assert(change[3].is_known);
             gboolean seen = pf_change_is_significant(&change[3]);
             alarm |= seen;
@@ -75,8 +77,10 @@ static guint most(void) { return (guint)(0.05 * PAIRS + 4 * sqrt(0.05 * 0.95 * P
 
 START_TEST(test_no_change) {
     // Two runs that differ by 3 %, as --noise says; a burst over a tenth of a run; runs that differ a lot.
-    const situation same[] = {
-        {1, 400, 0.0212, 0, 1}, {1, 400, 0, 0.1, 1}, {3, 400, 0.1, 0, 1}, {5, 400, 0.02, 0.1, 1}};
+    const situation same[] = {{1, 400, 0.0212, 0, 1, 0},
+                              {1, 400, 0, 0.1, 1, 0},
+                              {3, 400, 0.1, 0, 1, 0},
+                              {5, 400, 0.02, 0.1, 1, 0}};
     for (guint i = 0; i < G_N_ELEMENTS(same); i++) {
         guint first;
         guint count = alarms(&same[i], &first);
@@ -87,7 +91,7 @@ END_TEST
 
 START_TEST(test_a_tenth) {
     // One run of each side on a quiet machine; five on one whose runs differ by 3 %.
-    const situation more[] = {{1, 2000, 0.003, 0, 1.1}, {5, 400, 0.021, 0, 1.1}};
+    const situation more[] = {{1, 2000, 0.003, 0, 1.1, 0}, {5, 400, 0.021, 0, 1.1, 0}};
     for (guint i = 0; i < G_N_ELEMENTS(more); i++) {
         guint first;
         alarms(&more[i], &first);
@@ -96,13 +100,73 @@ START_TEST(test_a_tenth) {
 }
 END_TEST
 
-// A machine that is nothing but moody: one run of each is fooled, five are not.
+// A machine that is nothing but moody: one run of each is fooled, unless the yardstick tells; five are not.
 START_TEST(test_moody) {
     guint first;
-    const situation pair = {1, 400, 0.05, 0, 1};
-    const situation five = {5, 400, 0.05, 0, 1};
+    const situation pair = {1, 400, 0.05, 0, 1, 0};
+    const situation told = {1, 400, 0.05, 0, 1, 0.07};
+    const situation five = {5, 400, 0.05, 0, 1, 0};
     ck_assert_uint_gt(alarms(&pair, &first), 2 * most());
+    ck_assert_uint_le(alarms(&told, &first), most());
     ck_assert_uint_le(alarms(&five, &first), most());
+}
+END_TEST
+
+static pf_readings readings_of(const gdouble *ns, guint count) {
+    pf_readings all = {0};
+    for (guint i = 0; i < count; i++) {
+        pf_readings_add(&all, ns[i]);
+    }
+    return all;
+}
+
+START_TEST(test_yardstick) {
+    gdouble ns = pf_yardstick_measure();
+    ck_assert_msg(ns > 10 && ns < 1e6, "a short write took %g ns", ns);
+    const gdouble even[] = {400, 404};
+    const gdouble slow[] = {600, 606};
+    const gdouble turned[] = {400, 600}; // it became slow meanwhile
+    const pf_readings calm = readings_of(even, 2);
+    const pf_readings late = readings_of(slow, 2);
+    const pf_readings half = readings_of(turned, 2);
+    ck_assert_double_eq(pf_readings_noise(&calm, &calm), 0);
+    // A call feels more of it than the yardstick does: two deviations are twice that at the least.
+    ck_assert_double_ge(pf_readings_noise(&calm, &late), log(1.5));
+    ck_assert_double_ge(pf_readings_noise(&calm, &half), log(1.5) / 2);
+    ck_assert_double_eq_tol(pf_readings_noise(&half, &calm), pf_readings_noise(&calm, &half), 1e-9);
+    // What was read during both runs says more than what was read beside them, when it is enough.
+    pf_yardstick one = {.beside = calm};
+    pf_yardstick other = {.beside = late};
+    const pf_readings *first;
+    const pf_readings *second;
+    ck_assert(pf_yardsticks_choose(&one, &other, &first, &second));
+    ck_assert(first == &one.beside && second == &other.beside);
+    const gdouble many[] = {500, 501, 502};
+    one.during = readings_of(many, 3);
+    other.during = readings_of(many, 2);
+    ck_assert(pf_yardsticks_choose(&one, &other, &first, &second) && first == &one.beside);
+    other.during = readings_of(many, 3);
+    ck_assert(pf_yardsticks_choose(&one, &other, &first, &second));
+    ck_assert(first == &one.during && second == &other.during);
+    // One reading, or none, says nothing; nor does one that could not be made.
+    other = (pf_yardstick){.beside = readings_of(even, 1)};
+    ck_assert(!pf_yardsticks_choose(&one, &other, &first, &second));
+    pf_readings_add(&other.beside, 0);
+    ck_assert_uint_eq(other.beside.count, 1);
+}
+END_TEST
+
+START_TEST(test_readings_of_a_file) {
+    const pf_readings sane[] = {{0}, {1, 6, 0}, {2, 6, 0.01}, {G_MAXUINT32, -3, 40}};
+    const pf_readings lies[] = {{2, NAN, 0}, {2, INFINITY, 0},   {2, 6, -1},
+                                {2, 6, NAN}, {2, 6, INFINITY},   {2, 6, 1e9},
+                                {2, 41, 0},  {G_MAXUINT64, 6, 0}};
+    for (guint i = 0; i < G_N_ELEMENTS(sane); i++) {
+        ck_assert_msg(pf_readings_are_sane(&sane[i]), "%u", i);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(lies); i++) {
+        ck_assert_msg(!pf_readings_are_sane(&lies[i]), "%u", i);
+    }
 }
 END_TEST
 
@@ -110,13 +174,13 @@ END_TEST
 START_TEST(test_unknown) {
     GArray *side[2];
     for (guint s = 0; s < 2; s++) {
-        pf_run none = {s == 0 ? 0 : 100, s == 0 ? 0 : 4000, 20, NULL};
-        side[s] = g_array_new(FALSE, TRUE, sizeof(pf_run));
+        pf_line_run none = {s == 0 ? 0 : 100, s == 0 ? 0 : 4000, 20, NULL};
+        side[s] = g_array_new(FALSE, TRUE, sizeof(pf_line_run));
         g_array_append_val(side[s], none);
     }
     PfChange change[PF_CHANGES] = {0};
     PfChange *const changes[] = {&change[0], &change[1], &change[2], &change[3]};
-    pf_runs_compare(side[0], side[1], 0.03, 0.05, changes);
+    pf_runs_compare(side[0], side[1], 0.03, 0, 0.05, changes);
     for (guint i = 0; i < PF_CHANGES; i++) {
         ck_assert(!change[i].is_known && !pf_change_is_significant(&change[i]));
     }
@@ -128,6 +192,7 @@ END_TEST
 
 int main(void) {
     chance = g_rand_new_with_seed(20);
-    const TTest *const tests[] = {test_no_change, test_a_tenth, test_moody, test_unknown, NULL};
+    const TTest *const tests[] = {test_no_change,          test_a_tenth, test_moody, test_yardstick,
+                                  test_readings_of_a_file, test_unknown, NULL};
     return pf_test_run("difference", tests);
 }
