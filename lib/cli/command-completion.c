@@ -32,6 +32,15 @@ static gchar *words_of(const cli_option *option) {
     return g_strjoinv(" ", plain);
 }
 
+// What stands behind `pfprof help`.
+#define HELP_SUMMARY "shows the help of a command"
+
+static void put_names(GString *out) {
+    for (guint i = 0; cli_commands[i] != NULL; i++) {
+        g_string_append_printf(out, "%s%s", i > 0 ? " " : "", cli_commands[i]->name);
+    }
+}
+
 static gboolean is_file(const cli_option *option) {
     return option->argument != NULL && strcmp(option->argument, "FILE") == 0;
 }
@@ -89,11 +98,12 @@ static void put_bash(GString *out) {
              "    local valued= more=none first=yes\n"
              "    COMPREPLY=()\n"
              "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-             "        COMPREPLY=($(compgen -W '--help --version");
-    for (guint i = 0; cli_commands[i] != NULL; i++) {
-        g_string_append_printf(out, " %s", cli_commands[i]->name);
-    }
-    g_string_append(out, "' -- \"$current\"))\n        return\n    fi\n    case $command in\n");
+             "        COMPREPLY=($(compgen -W '--help --version help ");
+    put_names(out);
+    g_string_append(out, "' -- \"$current\"))\n        return\n    fi\n    case $command in\n"
+                         "        help) kind=words words='");
+    put_names(out);
+    g_string_append(out, "' ;;\n");
     for (guint i = 0; cli_commands[i] != NULL; i++) {
         const cli_command *command = cli_commands[i];
         g_string_append_printf(out, "        %s) kind=%s options='", command->name,
@@ -214,7 +224,8 @@ static void put_zsh(GString *out) {
         g_autofree gchar *summary = zsh_text(cli_commands[i]->summary);
         g_string_append_printf(out, "        '%s:%s'\n", cli_commands[i]->name, summary);
     }
-    g_string_append(out, "    )\n"
+    g_string_append(out, "        'help:" HELP_SUMMARY "'\n"
+                         "    )\n"
                          "    if ((CURRENT == 2)); then\n"
                          "        if [[ $PREFIX = -* ]]; then\n"
                          "            compadd -- --help --version\n"
@@ -224,7 +235,10 @@ static void put_zsh(GString *out) {
                          "        return\n    fi\n"
                          "    local subcommand=${words[2]}\n"
                          "    shift words\n    ((CURRENT--))\n"
-                         "    case $subcommand in\n");
+                         "    case $subcommand in\n"
+                         "        help)\n"
+                         "            ((CURRENT == 2)) && _describe subcommand subcommands\n"
+                         "            ;;\n");
     for (guint i = 0; cli_commands[i] != NULL; i++) {
         g_string_append_printf(out, "        %s)\n            _arguments -S",
                                cli_commands[i]->name);
@@ -364,7 +378,11 @@ static void put_fish(GString *out) {
              "end\n");
     g_string_append(out, "complete -c pfprof -f\n"
                          "complete -c pfprof -n __pfprof_at_start -l version -d 'the version'\n"
-                         "complete -c pfprof -n __pfprof_at_start -l help -d 'help'\n");
+                         "complete -c pfprof -n __pfprof_at_start -l help -d 'help'\n"
+                         "complete -c pfprof -n __pfprof_at_start -a help -d '" HELP_SUMMARY "'\n"
+                         "complete -c pfprof -n '__pfprof_in help; and __pfprof_first' -a '");
+    put_names(out);
+    g_string_append(out, "'\n");
     for (guint i = 0; cli_commands[i] != NULL; i++) {
         put_fish_command(out, cli_commands[i]);
     }
