@@ -3,8 +3,9 @@
 //
 // A run differs from the next of the same program by more than sampling explains: machine, cache,
 // neighbours.  No interval from within a run knows that.  Several runs of each side show it, and then their
-// spread decides.  Of two runs alone `noise` is assumed, and what the machine's yardstick adds (pf-yardstick.c).  Latencies are compared by the mean of the middle
-// half, which bursts of preempted calls do not move.
+// spread decides.  Of two runs alone `noise` is assumed, and what the machine's yardstick adds
+// (pf-yardstick.c).  Latencies are compared by the mean of the middle half, which bursts of preempted calls
+// do not move.
 #include "pf-difference-private.h"
 #include <math.h>
 

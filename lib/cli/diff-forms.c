@@ -5,6 +5,8 @@
 
 #define MOST_ROWS 20u
 #define NAME_COLUMNS 33
+#define WORTH_A_LINE 0.03 // of the machine's noise
+#define TOO_ROUGH 1000.0  // %: the clock cannot tell such calls apart
 
 static const gchar *unknown_text(const PfChange *change) {
     return change->before <= 0 && change->after > 0   ? "new"
@@ -17,9 +19,6 @@ static gchar *change_text(const PfChange *change) {
                                               change->low, change->high)
                             : g_strdup(unknown_text(change));
 }
-
-#define WORTH_A_LINE 0.03
-#define TOO_ROUGH 1000.0 // %: the clock cannot tell such calls apart
 
 // Lines of at most 80 columns; NULL: nothing to say.
 static gchar *machine_text(const diff_result *result, const gchar *indent) {
