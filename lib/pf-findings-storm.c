@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_BINS 10u
+#define LEAST_SECONDS 5.0 // of the whole: in less nobody knows what is usual
+#define LEAST_SPOKEN 0.1  // bins outside of it in which something is written
 #define LEAST_PER_SECOND 1000.0
 #define TIMES 10.0 // the usual rate
 
@@ -18,6 +19,7 @@ typedef struct {
     guint last;           //
     gdouble peak;         // calls a second
     gdouble usual;        // of the bins outside, their median
+    gdouble spoken;       // the part of those in which something was written
     gdouble calls;        // in the storm
     gdouble of_log_lines; // of those, by sites that log and are known
 } storm;
@@ -32,24 +34,27 @@ static gint by_size(gconstpointer a, gconstpointer b) {
     return one < other ? -1 : one > other;
 }
 
-static gdouble median_outside(const storm *self) {
+static void look_outside(storm *self) {
     guint count = pf_timeline_get_bin_count(self->timeline);
     g_autofree gdouble *outside = g_new0(gdouble, count);
     guint used = 0;
+    guint spoken = 0;
     for (guint i = 0; i < count; i++) {
         if (i < self->first || i > self->last) {
+            spoken += calls_at(self, i) > 0;
             outside[used++] = calls_at(self, i);
         }
     }
     qsort(outside, used, sizeof *outside, by_size);
-    return used > 0 ? outside[used / 2] / self->seconds : 0;
+    self->usual = used > 0 ? outside[used / 2] / self->seconds : 0;
+    self->spoken = used > 0 ? (gdouble)spoken / used : 0;
 }
 
 // From the peak outward while there is at least a tenth of it; one bin without is no end.
 static gboolean find_storm(storm *self) {
     guint count = pf_timeline_get_bin_count(self->timeline);
     guint top = 0;
-    if (count < LEAST_BINS) {
+    if (count * self->seconds < LEAST_SECONDS) {
         return FALSE;
     }
     for (guint i = 1; i < count; i++) {
@@ -67,10 +72,12 @@ static gboolean find_storm(storm *self) {
         self->calls += calls_at(self, i);
     }
     self->peak = calls_at(self, top) / self->seconds;
-    self->usual = median_outside(self);
-    // What goes on for a third of the time is how the program is.
-    return 3 * (self->last - self->first + 1) <= count && self->peak >= LEAST_PER_SECOND &&
-           self->calls >= PF_LEAST_CALLS && self->peak >= TIMES * self->usual;
+    look_outside(self);
+    // What goes on for a third of the time is how the program is, and one that writes once, at its end, has no
+    // usual rate.
+    return self->spoken >= LEAST_SPOKEN && 3 * (self->last - self->first + 1) <= count &&
+           self->peak >= LEAST_PER_SECOND && self->calls >= PF_LEAST_CALLS &&
+           self->peak >= TIMES * self->usual;
 }
 
 // Who made calls in the storm, and how many beyond what the same would have made otherwise.

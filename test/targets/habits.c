@@ -11,6 +11,7 @@
 //   buffered   lines through stdio                   batched     write(2) of 8 KiB
 //   quiet      work, and a line now and then         several     syncs a few times
 //   spawner    the same as forked with write(2)      steadily    logs all the time at one rate
+//   batch      silent for long, then logs a lot      report      the same, shorter, with some lines before
 // Files go into $PF_DIR.
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -188,15 +189,29 @@ static void storm(void) {
     pthread_t thread[2];
     file = fopen(path_of("app.log"), "w");
     setvbuf(file, NULL, _IOLBF, 0);
-    for (int i = 0; i < 40; i++) {
+    for (int i = 0; i < 300; i++) {
         fprintf(file, "INFO: step %d\n", i);
         pause_ms(20);
-        for (int k = 0; i == 20 && k < 2; k++) {
+        for (int k = 0; i == 100 && k < 2; k++) {
             pthread_create(&thread[k], NULL, stormer, NULL);
         }
     }
     for (int k = 0; k < 2; k++) {
         pthread_join(thread[k], NULL);
+    }
+}
+
+static void batch(int steps) {
+    file = fopen(path_of("app.log"), "w");
+    setvbuf(file, NULL, _IOLBF, 0);
+    for (int i = 0; i < steps; i++) {
+        pause_ms(20);
+        if (steps < 100) {
+            fprintf(file, "INFO: step %d\n", i);
+        }
+    }
+    for (int i = 0; i < count; i++) {
+        fprintf(file, "INFO: part %d was done\n", i);
     }
 }
 
@@ -270,6 +285,8 @@ int main(int argc, char **argv) {
     : !strcmp(name, "forked")     ? forked(0)
     : !strcmp(name, "spawner")    ? forked(1)
     : !strcmp(name, "steadily")   ? steadily()
+    : !strcmp(name, "batch")      ? batch(300)
+    : !strcmp(name, "report")     ? batch(40)
     : !strcmp(name, "buffered")   ? lines(0, "data")
     : !strcmp(name, "batched")    ? batched()
     : !strcmp(name, "quiet")      ? quiet()
