@@ -106,9 +106,10 @@ static gboolean find_duplicates(pf_search *self, const PfCallSite *site) {
 }
 
 // What a run without these calls would save: another run differs by 3 % or so, and a call that enters the
-// kernel costs up to 150 ns more than the time in it, for what it drove out of the caches (docs/findings.md).
+// kernel costs more than the time in it, for what it drove out of the caches (docs/findings.md).
 #define RERUN_NOISE 0.06
-#define AFTERMATH_NS 150.0
+#define AFTERMATH_NS 50.0
+#define MOST_AFTERMATH_NS 200.0
 
 // Of calls on a file, the calls in which the thread was switched out are left out: other programs had the
 // processor, and they would have had it elsewhere.  They are few and long, so that the others' sum is known far
@@ -134,9 +135,11 @@ static pf_saving saving_of_rerun(const PfStats *stats, gboolean to_file) {
     gdouble timed = (gdouble)MAX(stats->sampled_count, 1);
     gdouble entering = (gdouble)stats->reasons[PF_REASON_FLUSH].count / timed;
     gdouble noise = RERUN_NOISE * saving.ns;
-    gdouble aftermath = AFTERMATH_NS * entering * (gdouble)stats->message_count;
-    return (pf_saving){saving.ns, MAX(saving.ns - hypot(saving.ns - saving.low, noise), 0),
-                       saving.ns + hypot(saving.high - saving.ns, noise) + aftermath};
+    gdouble entries = entering * (gdouble)stats->message_count;
+    return (pf_saving){saving.ns + AFTERMATH_NS * entries,
+                       MAX(saving.ns - hypot(saving.ns - saving.low, noise), 0),
+                       saving.ns + hypot(saving.high - saving.ns, noise) +
+                           MOST_AFTERMATH_NS * entries};
 }
 
 static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
