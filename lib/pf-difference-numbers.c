@@ -124,8 +124,10 @@ static gdouble quantile(gdouble p, guint freedom) {
     return high;
 }
 
-// `noise`: what the logarithms of two runs differ by; of several runs their own spread says it.
-static PfChange change_of(const sample *a, const sample *b, gdouble noise, gdouble p) {
+// `noise`: what the logarithms of two runs differ by; of several runs their own spread says it.  `shift`: a part of
+// their difference that may be the machine's.
+static PfChange change_of(const sample *a, const sample *b, gdouble noise, gdouble shift,
+                          gdouble p) {
     PfChange change = {.before = a->plain, .after = b->plain};
     if (!a->is_known || !b->is_known) {
         return change;
@@ -135,14 +137,15 @@ static PfChange change_of(const sample *a, const sample *b, gdouble noise, gdoub
     if (freedom > 0) {
         gdouble each = (a->square + b->square) / freedom;
         error = MAX(each * (1.0 / a->count + 1.0 / b->count), error);
+        shift = 0;
     } else {
         error += noise * noise;
     }
     gdouble ratio = b->mean - a->mean;
     gdouble half = quantile(p, freedom) * sqrt(error);
     change.percent = 100 * (exp(ratio) - 1);
-    change.low = 100 * (exp(ratio - half) - 1);
-    change.high = 100 * (exp(ratio + half) - 1);
+    change.low = 100 * (exp(ratio - half - MAX(shift, 0)) - 1);
+    change.high = 100 * (exp(ratio + half - MIN(shift, 0)) - 1);
     change.is_known = TRUE;
     return change;
 }
@@ -181,11 +184,11 @@ static gdouble unevenness(GArray *const runs[2]) {
     return shape[1] - shape[0];
 }
 
-void pf_runs_compare(GArray *before, GArray *after, gdouble noise, gdouble machine, gdouble p,
-                     PfChange *const changes[PF_CHANGES]) {
+void pf_runs_compare(GArray *before, GArray *after, gdouble noise, const pf_machine *machine,
+                     gdouble p, PfChange *const changes[PF_CHANGES]) {
     GArray *const runs[] = {before, after};
     gboolean same_calls = has_same_calls(runs);
-    gdouble uneven = hypot(unevenness(runs), machine);
+    gdouble uneven = hypot(unevenness(runs), machine->error);
     g_autofree known *values = g_new(known, MAX(runs[0]->len, runs[1]->len));
     for (guint m = 0; m < PF_CHANGES; m++) {
         sample sides[2];
@@ -198,6 +201,6 @@ void pf_runs_compare(GArray *before, GArray *after, gdouble noise, gdouble machi
             sides[s] = sample_of(values, runs[s]->len);
         }
         gdouble between = m == CALLS && same_calls ? 0 : m < LATENCY ? noise : hypot(noise, uneven);
-        *changes[m] = change_of(&sides[0], &sides[1], between, p);
+        *changes[m] = change_of(&sides[0], &sides[1], between, m < LATENCY ? 0 : machine->shift, p);
     }
 }

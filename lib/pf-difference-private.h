@@ -2,6 +2,7 @@
 // A line in one run, and what changed between runs.  Internal.
 #pragma once
 #include "pf-difference.h"
+#include "pf-yardstick.h"
 
 typedef struct {
     gdouble calls;
@@ -13,7 +14,7 @@ typedef struct {
 #define PF_CHANGES 4u // calls, bytes, latency, cost
 
 // Runs are pf_line_run.  `noise`: what two runs differ by without a change; `machine`: by what their latencies
-// differ beyond that, since the machine did.  Both count only when each side has one run.  `p`: how likely a
+// do beyond that, since the machine did.  Both count only when each side has one run.  `p`: how likely a
 // change may be seen where there is none.
-void pf_runs_compare(GArray *before, GArray *after, gdouble noise, gdouble machine, gdouble p,
-                     PfChange *const changes[PF_CHANGES]);
+void pf_runs_compare(GArray *before, GArray *after, gdouble noise, const pf_machine *machine,
+                     gdouble p, PfChange *const changes[PF_CHANGES]);

@@ -150,31 +150,37 @@ static gint dearer_first(gconstpointer a, gconstpointer b) {
     return one < other ? 1 : one > other ? -1 : 0;
 }
 
+#define TWO_SIDED 1.96 // 95 %
+
 /**
- * pf_snapshots_get_machine_noise:
+ * pf_snapshots_compare_machine:
  * @before: a run, of [method@Session.get_snapshot]
  * @after: another
- * @ret_before_ns: (out) (optional): what a write of the yardstick took beside the first run, or during it
- * @ret_after_ns: (out) (optional): likewise of the second
+ * @ret_change: (out): what a write of the yardstick took at the time of the runs, in ns, and how that has
+ *   changed; @low and @high: by what latencies may have changed, in percent, for the machine's sake alone, both 0
+ *   on an even one
  *
- * Tells by what the latencies of two runs may differ for no other reason than that the machine was faster
- * or slower: it is what [method@Session.measure_machine] has found.
+ * Tells what the machine did to two runs: it is what [method@Session.measure_machine] has found.
  *
- * Returns: relative standard deviation, 0 on an even machine; -1 when it was not measured
+ * Returns: whether it was measured
  */
-gdouble pf_snapshots_get_machine_noise(PfSnapshot *before, PfSnapshot *after,
-                                       gdouble *ret_before_ns, gdouble *ret_after_ns) {
-    g_return_val_if_fail(PF_IS_SNAPSHOT(before) && PF_IS_SNAPSHOT(after), -1);
-    const pf_readings *one;
-    const pf_readings *other;
-    gboolean known = pf_yardsticks_choose(&before->yardstick, &after->yardstick, &one, &other);
-    if (ret_before_ns != NULL) {
-        *ret_before_ns = known ? exp(one->mean) : 0;
+gboolean pf_snapshots_compare_machine(PfSnapshot *before, PfSnapshot *after, PfChange *ret_change) {
+    g_return_val_if_fail(PF_IS_SNAPSHOT(before) && PF_IS_SNAPSHOT(after), FALSE);
+    g_return_val_if_fail(ret_change != NULL, FALSE);
+    pf_machine machine = pf_yardsticks_compare(&before->yardstick, &after->yardstick);
+    gdouble half = TWO_SIDED * machine.error;
+    *ret_change = (PfChange){0};
+    if (machine.is_known) {
+        *ret_change = (PfChange){
+            .before = exp(machine.before),
+            .after = exp(machine.after),
+            .percent = 100 * (exp(machine.after - machine.before) - 1),
+            .low = 100 * (exp(MIN(machine.shift, 0) - half) - 1),
+            .high = 100 * (exp(MAX(machine.shift, 0) + half) - 1),
+            .is_known = TRUE,
+        };
     }
-    if (ret_after_ns != NULL) {
-        *ret_after_ns = known ? exp(other->mean) : 0;
-    }
-    return known ? pf_readings_noise(one, other) : -1;
+    return machine.is_known;
 }
 
 /**
@@ -184,7 +190,7 @@ gdouble pf_snapshots_get_machine_noise(PfSnapshot *before, PfSnapshot *after,
  * @symbolizer: (nullable): where to look names up; %NULL for a new one
  * @noise: relative standard deviation between means of two runs of the same program; used only when
  *   there is one run on each side.  Negative: 0.03, and for latencies and costs what the machine adds
- *   ([func@snapshots_get_machine_noise])
+ *   ([func@snapshots_compare_machine])
  *
  * Compares runs line by line.  With three runs or more, their own spread makes the limits (Student's
  * distribution).  The limits hold for all lines together: of a hundred comparisons without any change
@@ -214,17 +220,18 @@ GPtrArray *pf_snapshots_compare(GPtrArray *before, GPtrArray *after, PfSymbolize
             }
         }
     }
-    gdouble machine = 0;
+    pf_machine machine = {0};
     if (noise < 0) {
         noise = USUAL_NOISE;
-        machine = pf_snapshots_get_machine_noise(before->pdata[0], after->pdata[0], NULL, NULL);
+        machine = pf_yardsticks_compare(&((PfSnapshot *)before->pdata[0])->yardstick,
+                                        &((PfSnapshot *)after->pdata[0])->yardstick);
     }
     for (guint i = 0; i < all.order->len; i++) {
         difference *whole = g_ptr_array_index(all.order, i);
         PfDifference *row = &whole->row;
         PfChange *changes[PF_CHANGES] = {&row->calls, &row->bytes, &row->latency, &row->cost};
-        pf_runs_compare(whole->runs[0], whole->runs[1], noise, MAX(machine, 0),
-                        0.05 / all.order->len, changes);
+        pf_runs_compare(whole->runs[0], whole->runs[1], noise, &machine, 0.05 / all.order->len,
+                        changes);
     }
     g_ptr_array_sort(all.order, dearer_first);
     return all.order;

@@ -56,8 +56,8 @@ PF_API PfDifference *pf_difference_ref(PfDifference *self);
 PF_API void pf_difference_unref(PfDifference *self);
 PF_API gboolean pf_change_is_significant(const PfChange *self);
 
-PF_API gdouble pf_snapshots_get_machine_noise(PfSnapshot *before, PfSnapshot *after,
-                                              gdouble *ret_before_ns, gdouble *ret_after_ns);
+PF_API gboolean pf_snapshots_compare_machine(PfSnapshot *before, PfSnapshot *after,
+                                             PfChange *ret_change);
 PF_API GPtrArray *pf_snapshots_compare(GPtrArray *before, GPtrArray *after,
                                        PfSymbolizer *symbolizer, gdouble noise);
 PF_API GPtrArray *pf_snapshot_compare(PfSnapshot *before, PfSnapshot *after,

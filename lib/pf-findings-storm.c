@@ -4,11 +4,11 @@
 #include "pf-findings-private.h"
 #include "pf-text-writer.h"
 #include "pf-timeline-leaders.h"
-#include <stdlib.h>
 #include <string.h>
 
 #define LEAST_SECONDS 5.0 // of the whole: in less nobody knows what is usual
-#define LEAST_SPOKEN 0.1  // bins outside of it in which something is written
+#define TENTHS 10u
+#define LEAST_TENTHS 3u // of the whole in which something is written outside of it
 #define LEAST_PER_SECOND 1000.0
 #define TIMES 10.0 // the usual rate
 
@@ -18,8 +18,8 @@ typedef struct {
     guint first;          // bins of the storm
     guint last;           //
     gdouble peak;         // calls a second
-    gdouble usual;        // of the bins outside, their median
-    gdouble spoken;       // the part of those in which something was written
+    gdouble usual;        // calls a second outside
+    guint tenths;         // of the whole, in which something was written outside
     gdouble calls;        // in the storm
     gdouble of_log_lines; // of those, by sites that log and are known
 } storm;
@@ -28,26 +28,22 @@ static gdouble calls_at(const storm *self, guint bin) {
     return pf_timeline_get_bin(self->timeline, bin)->calls;
 }
 
-static gint by_size(gconstpointer a, gconstpointer b) {
-    gdouble one = *(const gdouble *)a;
-    gdouble other = *(const gdouble *)b;
-    return one < other ? -1 : one > other;
-}
-
 static void look_outside(storm *self) {
     guint count = pf_timeline_get_bin_count(self->timeline);
-    g_autofree gdouble *outside = g_new0(gdouble, count);
     guint used = 0;
-    guint spoken = 0;
+    gdouble calls = 0;
+    gboolean spoken[TENTHS] = {FALSE};
     for (guint i = 0; i < count; i++) {
         if (i < self->first || i > self->last) {
-            spoken += calls_at(self, i) > 0;
-            outside[used++] = calls_at(self, i);
+            calls += calls_at(self, i);
+            spoken[TENTHS * i / count] |= calls_at(self, i) > 0;
+            used++;
         }
     }
-    qsort(outside, used, sizeof *outside, by_size);
-    self->usual = used > 0 ? outside[used / 2] / self->seconds : 0;
-    self->spoken = used > 0 ? (gdouble)spoken / used : 0;
+    self->usual = used > 0 ? calls / used / self->seconds : 0;
+    for (guint i = 0; i < TENTHS; i++) {
+        self->tenths += spoken[i];
+    }
 }
 
 // From the peak outward while there is at least a tenth of it; one bin without is no end.
@@ -75,7 +71,7 @@ static gboolean find_storm(storm *self) {
     look_outside(self);
     // What goes on for a third of the time is how the program is, and one that writes once, at its end, has no
     // usual rate.
-    return self->spoken >= LEAST_SPOKEN && 3 * (self->last - self->first + 1) <= count &&
+    return self->tenths >= LEAST_TENTHS && 3 * (self->last - self->first + 1) <= count &&
            self->peak >= LEAST_PER_SECOND && self->calls >= PF_LEAST_CALLS &&
            self->peak >= TIMES * self->usual;
 }
@@ -193,7 +189,7 @@ void pf_find_storm(pf_search *self) {
     gdouble begun = found.first * found.seconds;
     g_autofree gchar *place = pf_search_place(self, worst);
     g_autofree gchar *peak = pf_grouped_text((guint64)found.peak);
-    g_autofree gchar *usual = pf_grouped_text((guint64)found.usual);
+    g_autofree gchar *usual = pf_grouped_text((guint64)MAX(found.usual + 0.5, 1));
     g_autofree gchar *threads = threads_of(self, &found);
     g_autofree gchar *clock =
         clock_text(pf_timeline_get_start_unix_ns(timeline) + (gint64)(begun * 1e9));

@@ -132,14 +132,17 @@ static pf_saving saving_but_blocked(const PfStats *stats) {
 
 static pf_saving saving_of_rerun(const PfStats *stats, gboolean to_file) {
     pf_saving saving = to_file ? saving_but_blocked(stats) : pf_saving_of(stats, 1);
+    gdouble noise = RERUN_NOISE * saving.ns;
+    return (pf_saving){saving.ns, MAX(saving.ns - hypot(saving.ns - saving.low, noise), 0),
+                       saving.ns + hypot(saving.high - saving.ns, noise)};
+}
+
+static pf_saving with_aftermath(const PfStats *stats, pf_saving saving) {
     gdouble timed = (gdouble)MAX(stats->sampled_count, 1);
     gdouble entering = (gdouble)stats->reasons[PF_REASON_FLUSH].count / timed;
-    gdouble noise = RERUN_NOISE * saving.ns;
     gdouble entries = entering * (gdouble)stats->message_count;
-    return (pf_saving){saving.ns + AFTERMATH_NS * entries,
-                       MAX(saving.ns - hypot(saving.ns - saving.low, noise), 0),
-                       saving.ns + hypot(saving.high - saving.ns, noise) +
-                           MOST_AFTERMATH_NS * entries};
+    return (pf_saving){saving.ns + AFTERMATH_NS * entries, saving.low,
+                       saving.high + MOST_AFTERMATH_NS * entries};
 }
 
 static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
@@ -148,12 +151,13 @@ static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
     gdouble wall = thread != NULL ? (gdouble)thread->wall_ns : self->wall_ns;
     const PfStream *stream = stream_of(self, site);
     gboolean to_file = stream != NULL && stream->kind == PF_STREAM_KIND_FILE;
-    pf_saving saving = saving_of_rerun(&site->stats, to_file);
+    pf_saving in_calls = saving_of_rerun(&site->stats, to_file);
+    pf_saving saving = with_aftermath(&site->stats, in_calls);
     // No thread is in calls for longer than it lives, whatever an estimate says.
     pf_saving of_thread = {MIN(saving.ns * share, wall), MIN(saving.low * share, wall),
                            MIN(saving.high * share, wall)};
     if (!pf_search_is_log(self, site) || wall <= 0 || of_thread.low < 0.1 * wall ||
-        !pf_saving_is_worth(self, saving) || level_share(&site->stats, 0, LEVEL_WARNING) > 0.5) {
+        !pf_saving_is_worth(self, in_calls) || level_share(&site->stats, 0, LEVEL_WARNING) > 0.5) {
         return FALSE;
     }
     gdouble percent = 100 / wall;

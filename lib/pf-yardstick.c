@@ -6,17 +6,17 @@
 #include "pf-time.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ROUNDS 24u // of which the middle half counts: the others may have been interrupted
 #define WRITES 40u
 #define SIZE 32u
 
-#define LEAST_DURING 3u // readings; of fewer, those beside are better
-#define SENSITIVITY 2.5 // by how much more a call of output feels what the yardstick feels
+#define SENSITIVITY 2.5 // by how much more a call of output may feel what the yardstick feels
 #define REPEATABLE 0.02 // what two readings differ by on an even machine
+#define LASTS 3.0 // readings in a row that are alike: a mood lasts longer than from one to the next
 #define MOST_LN_NS 40.0 // seven years
 
 static gint by_size(gconstpointer a, gconstpointer b) {
@@ -25,28 +25,37 @@ static gint by_size(gconstpointer a, gconstpointer b) {
     return one < other ? -1 : one > other;
 }
 
+// By the kernel's name: where pfprof itself is profiled, these are no writes of its.
+static gboolean put(int fd) {
+    static const gchar text[SIZE] = "................................";
+    gboolean good = lseek(fd, 0, SEEK_SET) == 0;
+    for (guint i = 0; good && i < WRITES; i++) {
+        good = syscall(SYS_write, fd, text, sizeof text) == (long)sizeof text;
+    }
+    return good;
+}
+
 gdouble pf_yardstick_measure(void) {
-    gchar text[SIZE];
     gint64 took[ROUNDS];
     gboolean good = TRUE;
     int fd = memfd_create("pfprof-yardstick", MFD_CLOEXEC);
-    memset(text, '.', sizeof text);
-    for (guint round = 0; round < ROUNDS; round++) {
+    for (guint round = 0; good && round < ROUNDS; round++) {
         gint64 begun = pf_time_ns();
-        for (guint i = 0; i < WRITES; i++) {
-            good &= pwrite(fd, text, sizeof text, i * SIZE) == sizeof text;
-        }
+        good = put(fd);
         took[round] = pf_time_ns() - begun;
     }
     if (fd >= 0) {
         close(fd);
+    }
+    if (!good) {
+        return 0;
     }
     qsort(took, ROUNDS, sizeof *took, by_size);
     gdouble sum = 0;
     for (guint i = ROUNDS / 4; i < 3 * ROUNDS / 4; i++) {
         sum += (gdouble)took[i];
     }
-    return good ? sum / (ROUNDS / 2 * WRITES) : 0;
+    return sum / (ROUNDS / 2 * WRITES);
 }
 
 void pf_readings_add(pf_readings *self, gdouble ns) {
@@ -63,22 +72,30 @@ gboolean pf_readings_are_sane(const pf_readings *self) {
            self->square <= MOST_LN_NS * MOST_LN_NS * (gdouble)self->count;
 }
 
-gboolean pf_yardsticks_choose(const pf_yardstick *before, const pf_yardstick *after,
-                              const pf_readings **ret_before, const pf_readings **ret_after) {
-    gboolean during = MIN(before->during.count, after->during.count) >= LEAST_DURING;
-    *ret_before = during ? &before->during : &before->beside;
-    *ret_after = during ? &after->during : &after->beside;
-    return MIN((*ret_before)->count, (*ret_after)->count) >= 2;
-}
-
-// What the machine was like between two readings is not known: the error of their mean.
-static gdouble error_of(const pf_readings *self) {
+// What the machine was like between two readings is not known.
+static gdouble square_error(const pf_readings *self) {
     gdouble count = (gdouble)self->count;
-    return self->square / (count - 1) / count;
+    return self->square / (count - 1) / MAX(count / LASTS, 2);
 }
 
-gdouble pf_readings_noise(const pf_readings *before, const pf_readings *after) {
-    gdouble apart = after->mean - before->mean;
-    gdouble square = apart * apart + error_of(before) + error_of(after) - REPEATABLE * REPEATABLE;
-    return SENSITIVITY * sqrt(MAX(square, 0));
+static gdouble beyond_repeatable(gdouble apart) {
+    return copysign(MAX(fabs(apart) - REPEATABLE, 0), apart);
+}
+
+// What was read during both runs says more than what was read beside them.
+pf_machine pf_yardsticks_compare(const pf_yardstick *before, const pf_yardstick *after) {
+    gboolean during = MIN(before->during.count, after->during.count) >= 2;
+    const pf_readings *one = during ? &before->during : &before->beside;
+    const pf_readings *other = during ? &after->during : &after->beside;
+    if (MIN(one->count, other->count) < 2) {
+        return (pf_machine){0};
+    }
+    gdouble square = square_error(one) + square_error(other) - REPEATABLE * REPEATABLE;
+    return (pf_machine){
+        .is_known = TRUE,
+        .before = one->mean,
+        .after = other->mean,
+        .shift = SENSITIVITY * beyond_repeatable(other->mean - one->mean),
+        .error = SENSITIVITY * sqrt(MAX(square, 0)),
+    };
 }

@@ -22,8 +22,13 @@ void pf_readings_add(pf_readings *self, gdouble ns);
 // Whether they can be what pf_readings_add() made: those of a file may be anything.
 gboolean pf_readings_are_sane(const pf_readings *self);
 
-// Which readings of two runs compare; *ret_after may be what they are in the other.  FALSE: none do.
-gboolean pf_yardsticks_choose(const pf_yardstick *before, const pf_yardstick *after,
-                              const pf_readings **ret_before, const pf_readings **ret_after);
-// By what the logarithms of latencies of two runs may differ for the machine's sake; 0 on an even one.
-gdouble pf_readings_noise(const pf_readings *before, const pf_readings *after);
+// What the machine did to the latencies of a second run against those of a first, as logarithms.
+typedef struct {
+    gboolean is_known;
+    gdouble before; // of the yardstick's times
+    gdouble after;
+    gdouble shift; // latencies may be larger by anything up to this; negative: smaller
+    gdouble error; // standard deviation on top, since nobody looked all the time
+} pf_machine;
+
+pf_machine pf_yardsticks_compare(const pf_yardstick *before, const pf_yardstick *after);

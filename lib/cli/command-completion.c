@@ -237,6 +237,7 @@ static void put_zsh(GString *out) {
                          "    shift words\n    ((CURRENT--))\n"
                          "    case $subcommand in\n"
                          "        help)\n"
+                         "            subcommands=(${subcommands:#help:*})\n"
                          "            ((CURRENT == 2)) && _describe subcommand subcommands\n"
                          "            ;;\n");
     for (guint i = 0; cli_commands[i] != NULL; i++) {

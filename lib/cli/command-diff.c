@@ -160,10 +160,15 @@ static gint run(cli_args *args) {
     g_autofree gchar *after_name = name_runs(rest, second);
     g_autoptr(GPtrArray) rows = pf_snapshots_compare(before, after, NULL, noise / 100);
     g_autoptr(GArray) failures = g_array_new(FALSE, FALSE, sizeof(diff_failure));
-    diff_result result = {before_name, after_name, rows, gates, failures, -1, {0}};
+    diff_result result = {
+        .before = before_name,
+        .after = after_name,
+        .rows = rows,
+        .gates = gates,
+        .failures = failures,
+    };
     if (given == NULL && first == 1 && second == 1) {
-        result.machine_noise = pf_snapshots_get_machine_noise(
-            before->pdata[0], after->pdata[0], &result.machine_ns[0], &result.machine_ns[1]);
+        pf_snapshots_compare_machine(before->pdata[0], after->pdata[0], &result.machine);
     }
     apply(&result);
     gint status = print(args, &result);
@@ -182,9 +187,10 @@ const cli_command command_diff = {
         "and what the machine differed by when they were made. "
         "A gate fails only for a change that is beyond doubt and larger than the gate allows; then "
         "the exit status is 1.",
-    .examples = "pfprof diff old.pfs new.pfs  # what has changed?\n"
-                "pfprof diff old-*.pfs vs new-*.pfs  # several runs of each: fewer false alarms\n"
-                "pfprof diff -f markdown --fail-on 'site.cost>+10%' old.pfs new.pfs  # in CI",
+    .examples =
+        "pfprof diff old.pfs new.pfs  # what has changed?\n"
+        "pfprof diff old-*.pfs vs new-*.pfs  # several runs of each: fewer false alarms\n"
+        "pfprof diff -f markdown --fail-on 'site.cost>+10%' old-*.pfs vs new-*.pfs  # in CI",
     .options = options,
     .operand = CLI_OPERAND_PROCESS,
     .least = 2,

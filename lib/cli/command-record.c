@@ -83,9 +83,7 @@ static gint run(cli_args *args) {
         pf_timeline_ignore(timeline, first);
     }
     g_autoptr(PfSession) session = pf_session_new();
-    pf_session_measure_machine(session, FALSE);
     watch(target, timeline, session, (gint64)limit);
-    pf_session_measure_machine(session, FALSE);
     return save(target, timeline, session, pid, path != NULL ? path : usual);
 }
 

@@ -5,8 +5,8 @@
 
 #define MOST_ROWS 20u
 #define NAME_COLUMNS 33
-#define WORTH_A_LINE 0.03 // of the machine's noise
-#define TOO_ROUGH 1000.0  // %: the clock cannot tell such calls apart
+#define WORTH_A_LINE 5.0 // % that the machine may have done
+#define TOO_WIDE 1000.0  // %: such limits say nothing
 
 static const gchar *unknown_text(const PfChange *change) {
     return change->before <= 0 && change->after > 0   ? "new"
@@ -20,22 +20,24 @@ static gchar *change_text(const PfChange *change) {
                             : g_strdup(unknown_text(change));
 }
 
-// Lines of at most 80 columns; NULL: nothing to say.
-static gchar *machine_text(const diff_result *result, const gchar *indent) {
-    g_autofree gchar *before = pf_human_duration(result->machine_ns[0]);
-    g_autofree gchar *after = pf_human_duration(result->machine_ns[1]);
-    return result->machine_noise < WORTH_A_LINE
+// NULL: nothing to say.
+static gchar *machine_text(const diff_result *result) {
+    const PfChange *machine = &result->machine;
+    g_autofree gchar *before = pf_human_duration(machine->before);
+    g_autofree gchar *after = pf_human_duration(machine->after);
+    return machine->high - machine->low < WORTH_A_LINE
                ? NULL
-               : g_strdup_printf("%sThe machine was uneven: a short write of pfprof's own took %s "
-                                 "beside\n%sthe first run, %s beside the second. The limits allow "
-                                 "for that.\n",
-                                 indent, before, indent, after);
+               : g_strdup_printf(
+                     "The machine was uneven: pfprof's own short writes took %s, then "
+                     "%s.\nThat alone may change times by %+.0f to %+.0f %%; the limits "
+                     "allow for it.\n",
+                     before, after, machine->low, machine->high);
 }
 
 // For 80 columns.
 static gchar *short_change_text(const PfChange *change) {
-    if (change->is_known && change->high > TOO_ROUGH) {
-        return g_strdup("? (calls too short)");
+    if (change->is_known && change->high > TOO_WIDE && !pf_change_is_significant(change)) {
+        return g_strdup("? (limits too wide)");
     }
     const gdouble values[] = {change->percent, change->low, change->high};
     gchar text[3][24];
@@ -90,9 +92,12 @@ gchar *diff_to_text(const diff_result *result) {
         g_string_append_printf(text, "  and %u more lines\n", result->rows->len - shown);
     }
     put_failures(text, result, "  ! ");
-    g_autofree gchar *machine = machine_text(result, "  ");
+    g_autofree gchar *machine = machine_text(result);
     if (machine != NULL) {
-        g_string_append_printf(text, "\n%s", machine);
+        g_auto(GStrv) lines = g_strsplit(machine, "\n", -1);
+        g_autofree gchar *indented = g_strjoinv("\n  ", lines);
+        g_string_append_printf(text, "\n  %s", g_strchomp(indented));
+        g_string_append_c(text, '\n');
     }
     g_string_append_c(text, '\n');
     return g_string_free(text, FALSE);
@@ -137,7 +142,7 @@ gchar *diff_to_markdown(const diff_result *result) {
     if (shown == 0) {
         g_string_append_printf(text, "No significant change in %u lines.\n", result->rows->len);
     }
-    g_autofree gchar *machine = machine_text(result, "");
+    g_autofree gchar *machine = machine_text(result);
     if (machine != NULL) {
         g_string_append_printf(text, "\n%s", machine);
     }
@@ -169,6 +174,11 @@ gchar *diff_to_junit(const diff_result *result) {
             g_string_append(text, "</testcase>\n");
         }
     }
+    g_autofree gchar *machine = machine_text(result);
+    if (machine != NULL) {
+        g_autofree gchar *safe = g_markup_escape_text(machine, -1);
+        g_string_append_printf(text, "  <system-out>%s</system-out>\n", safe);
+    }
     g_string_append(text, "</testsuite>\n");
     return g_string_free(text, FALSE);
 }
@@ -192,12 +202,7 @@ gint diff_print_json(const diff_result *result) {
     cli_json *json = cli_json_begin();
     cli_json_string(json, "before", result->before);
     cli_json_string(json, "after", result->after);
-    cli_json_open(json, "machine", '{');
-    cli_json_bool(json, "is_known", result->machine_noise >= 0);
-    cli_json_double(json, "before_ns", result->machine_ns[0]);
-    cli_json_double(json, "after_ns", result->machine_ns[1]);
-    cli_json_double(json, "noise_percent", 100 * MAX(result->machine_noise, 0));
-    cli_json_close(json, '}');
+    put_change(json, "machine", &result->machine);
     cli_json_open(json, "lines", '[');
     for (guint i = 0; i < result->rows->len; i++) {
         const PfDifference *row = g_ptr_array_index(result->rows, i);

@@ -23,9 +23,7 @@ typedef struct {
     GPtrArray *rows;  // PfDifference
     GArray *gates;    // diff_gate
     GArray *failures; // diff_failure
-    // Of two runs alone: what the machine did to them, as pf_snapshots_get_machine_noise() has it.
-    gdouble machine_noise;
-    gdouble machine_ns[2];
+    PfChange machine; // of two runs alone, as pf_snapshots_compare_machine() has it
 } diff_result;
 
 static inline const PfChange *diff_change(const PfDifference *row, const diff_gate *gate) {

@@ -170,9 +170,12 @@ static void check_imports(doctor *self, const elf_file *elf) {
 
 static void check_elf(doctor *self, const gchar *path, const elf_file *elf) {
     if (elf->is_damaged) {
-        doctor_say(self, DOCTOR_NOTE, "file",
-                   g_strdup_printf("%s: parts of the ELF file lie outside of it", path),
-                   g_strdup("what follows may be incomplete"));
+        doctor_say(
+            self, DOCTOR_NOTE, "file",
+            g_strdup_printf(
+                "%s: parts of the ELF file lie outside of it, or are larger than is possible",
+                path),
+            g_strdup("what follows may be incomplete"));
     }
     if (!check_machine(self, elf)) {
         return;

@@ -13,6 +13,11 @@
 
 #define MOST_PART ((guint64)64 << 20)
 #define MOST_ROWS 65535u
+#define MOST_HEADERS 65536u // bytes; the kernel takes no more
+#define MOST_CHAIN (256u << 10)
+#define MOST_NOTES (1u << 20)
+#define MOST_NAME 4096u
+#define MOST_NAMES ((gsize)64 << 20) // of all that are kept: many may lie in one text
 
 typedef struct {
     guchar *bytes;
@@ -33,6 +38,8 @@ typedef struct {
     guint64 size;
     GArray *segments;
     guint64 strings, strings_size, symbols, hash, gnu_hash;
+    gsize kept;  // bytes of names
+    gsize notes; // bytes of notes
 } reader;
 
 static gboolean fetch(reader *self, guint64 offset, guint64 size, part *ret_part) {
@@ -79,7 +86,7 @@ static gboolean read_segments(reader *self, const part *head) {
     if (count == 0) {
         return TRUE;
     }
-    if (size < least || !fetch(self, at, size * count, &table)) {
+    if (size < least || size * count > MOST_HEADERS || !fetch(self, at, size * count, &table)) {
         return FALSE;
     }
     for (guint64 i = 0; i < count; i++) {
@@ -129,8 +136,15 @@ static void note_entry(reader *self, guint64 tag, guint64 value, GArray *needed)
     }
 }
 
-static const gchar *text_at(const part *strings, guint64 offset) {
-    return offset < strings->size ? (const gchar *)strings->bytes + offset : NULL;
+// NULL: none that is worth keeping.
+static gchar *name_at(reader *self, const part *strings, guint64 offset) {
+    const gchar *name = offset < strings->size ? (const gchar *)strings->bytes + offset : "";
+    gsize length = strnlen(name, MOST_NAME);
+    if (length == 0 || length == MOST_NAME || self->kept > MOST_NAMES) {
+        return NULL;
+    }
+    self->kept += length;
+    return g_strdup(name);
 }
 
 // The hash tables are all that tells how many symbols there are.
@@ -161,14 +175,15 @@ static guint64 count_symbols(reader *self) {
                    : first;
     }
     // The chain of the last bucket ends with an odd hash.
-    guint64 chains = table + buckets * 4;
-    for (guint rounds = 0; rounds < MOST_ROWS; rounds++, last++) {
-        g_auto(part) hash = {0};
-        if (!fetch_address(self, chains + (last - first) * 4, 4, &hash)) {
-            break;
-        }
-        if (number(self, &hash, 0, 4) & 1) {
-            break;
+    guint64 chain = table + buckets * 4 + (last - first) * 4;
+    guint64 offset;
+    guint64 left;
+    g_auto(part) hashes = {0};
+    if (to_offset(self, chain, &offset, &left) && offset < self->size &&
+        fetch(self, offset, MIN(MIN(left, MOST_CHAIN), self->size - offset), &hashes)) {
+        for (guint64 at = 0; at + 4 <= hashes.size && !(number(self, &hashes, at, 4) & 1);
+             at += 4) {
+            last++;
         }
     }
     return last + 1;
@@ -184,11 +199,11 @@ static void read_symbols(reader *self, const part *strings) {
         return;
     }
     for (guint64 i = 1; i < count; i++) {
-        const gchar *name = text_at(strings, number(self, &table, i * size, 4));
+        gchar *name = name_at(self, strings, number(self, &table, i * size, 4));
         guint64 section = number(self, &table, i * size + (wide ? 6 : 14), 2);
-        if (name != NULL && *name != 0) {
+        if (name != NULL) {
             g_hash_table_add(section == SHN_UNDEF ? self->file->imports : self->file->exports,
-                             g_strdup(name));
+                             name);
         }
     }
 }
@@ -212,9 +227,9 @@ static gboolean read_dynamic(reader *self, const segment *s) {
         return needed->len == 0;
     }
     for (guint i = 0; i < needed->len && i < MOST_ROWS; i++) {
-        const gchar *name = text_at(&strings, g_array_index(needed, guint64, i));
+        gchar *name = name_at(self, &strings, g_array_index(needed, guint64, i));
         if (name != NULL) {
-            g_ptr_array_add(self->file->needed, g_strdup(name));
+            g_ptr_array_add(self->file->needed, name);
         }
     }
     read_symbols(self, &strings);
@@ -226,9 +241,10 @@ static gboolean read_dynamic(reader *self, const segment *s) {
 // Go's linker leaves a note of its own, and a section of a known name in older versions.
 static gboolean has_go_note(reader *self, const segment *s) {
     g_auto(part) notes = {0};
-    if (s->file_size > 1 << 20 || !fetch(self, s->offset, s->file_size, &notes)) {
+    if (s->file_size > MOST_NOTES - self->notes || !fetch(self, s->offset, s->file_size, &notes)) {
         return FALSE;
     }
+    self->notes += s->file_size;
     for (guint64 at = 0; at + 12 <= notes.size;) {
         guint64 name = number(self, &notes, at, 4);
         guint64 description = number(self, &notes, at + 4, 4);

@@ -97,7 +97,7 @@ class Completion(clikit.Case):
             ("pfprof ctl 1 ", ["on", "flush", "rate="], [pid, "zz.pfs"]),
             ("pfprof completion ", ["bash", "zsh", "fish"], ["zz.pfs"]),
             ("pfprof completion bash ", [], ["fish", "zz.pfs"]),
-            ("pfprof help ", commands, [pid, "zz.pfs"]),
+            ("pfprof help ", commands, ["help", pid, "zz.pfs"]),
             ("pfprof help show ", [], ["list", "zz.pfs"]),
             ("pfprof config ", ["migrate"], ["zz.pfs"]),
             ("pfprof config migrate ", ["zz.pfs"], ["migrate"]),

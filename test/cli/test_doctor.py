@@ -239,6 +239,37 @@ class Doctor(clikit.Case):
             done = self.world.cli("doctor", path, timeout=30)
             self.assertIn(done.status, (0, 1), f"lie {i}: {done.status} {done.err}")
 
+    def test_files_that_are_too_much(self):
+        """The same megabyte as 60,000 names of libraries, or as 65,535 notes."""
+        def write(headers, dynamic, text):
+            start = 64 + 56 * len(headers)
+            places = {"load": (0, start + len(dynamic) + len(text)), "dynamic": (start, len(dynamic)),
+                      "text": (start + len(dynamic), len(text))}
+            data = struct.pack("<16sHHIQQQIHHHHHH", b"\x7fELF\2\1\1", 3, 62, 1, 0, 64, 0, 0, 64, 56, len(headers), 0, 0, 0)
+            for kind, place in headers:
+                offset, size = places[place]
+                data += struct.pack("<IIQQQQQQ", kind, 4, offset, offset, offset, size, size, 1)
+            path = os.path.join(self.world.run.work, "much")
+            with open(path, "wb") as file:
+                file.write(data + dynamic + text)
+            os.chmod(path, 0o755)
+            return path
+
+        text = b"a" * (1 << 20) + b"\0"
+        at = 64 + 56 * 2
+        for name in (0, len(text) - 4001):  # too long to be one, or not
+            rows = [(1, name)] * 60000 + [(5, at + 16 * 60003), (10, len(text)), (0, 0)]
+            dynamic = b"".join(struct.pack("<QQ", *row) for row in rows)
+            path = write([(1, "load"), (2, "dynamic")], dynamic, text)
+            done = self.world.cli("doctor", path, timeout=30)
+            self.assertIn(done.status, (0, 1), done.err)
+        path = write([(4, "text")] * 65535, b"", bytes(1 << 20))
+        done = self.world.cli("doctor", path, timeout=30)
+        self.assertIn(done.status, (0, 1), done.err)
+        self.assertIn("larger than is possible", done.out.replace("\n", " ").replace("  ", " "))
+        path = write([(4, "text")] * 1170, b"", bytes(1 << 20))  # as many as the kernel takes
+        self.assertIn(self.world.cli("doctor", path, timeout=30).status, (0, 1))
+
 
 if __name__ == "__main__":
     pf.main()

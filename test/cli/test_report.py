@@ -388,17 +388,19 @@ class Diff(Case):
             return done.returncode, json.loads(done.stdout)["machine"]
 
         status, machine = diff(400, 400)
-        self.assertEqual((status, machine["is_known"], machine["noise_percent"]), (1, True, 0))
+        self.assertEqual((status, machine["is_known"], machine["percent_low"], machine["percent_high"]), (1, True, "0.000", "0.000"))
         self.assertNotIn(b"uneven", command("diff", before, after).stdout)
         status, machine = diff(400, 520)
-        self.assertEqual((status, round(machine["before_ns"]), round(machine["after_ns"])), (0, 400, 520))
-        self.assertGreater(machine["noise_percent"], 26)
-        for form in ("text", "markdown"):
+        self.assertEqual((status, round(machine["before"]), round(machine["after"]), machine["percent"]), (0, 400, 520, "30.000"))
+        self.assertEqual(machine["percent_low"], "0.000")
+        self.assertTrue(60 < float(machine["percent_high"]) < 95, machine)
+        for form in ("text", "markdown", "junit"):
             text = command("diff", "-f", form, before, after).stdout.decode()
-            self.assertIn("took 400 ns", text)
-            self.assertIn("520 ns beside the second", text)
-            self.assertTrue(form == "markdown" or all(len(line) <= 80 for line in text.splitlines()[3:]), text)
+            self.assertRegex(text, "uneven: pfprof.*s own short writes took 400 ns, then 520 ns")
+            self.assertTrue(form != "text" or all(len(line) <= 80 for line in text.splitlines()[3:]), text)
         self.assertEqual(command("diff", "--noise", "3", "--fail-on", "site.cost>+5%", before, after, status=None).returncode, 1)
+        # A machine that became faster does not excuse what became slower.
+        self.assertEqual(diff(520, 400)[0], 1)
         diff(float("inf"), 400)  # a file may say anything
         self.assertNotIn(b"uneven", command("diff", before, after).stdout)
 

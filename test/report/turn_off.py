@@ -26,7 +26,7 @@ import pfharness as pf  # noqa: E402
 PFPROF = os.environ.get("PF_COMMAND") or os.path.join(pf.ROOT, "build/lib/cli/pfprof")
 RATE = os.environ.get("RATE", "0.2")
 PAIRS = (5, 15)  # of runs with and without, one after the other, at least and at most; their median counts
-EVEN = 8  # %: what the machine may have changed by (diff: noise); 0 is usual
+EVEN = 6  # %: by what the machine alone may change times, as diff says; 0 is usual
 KNOWN = 0.03  # as soon as its standard error is no more than this part of it
 PYTHON = """import logging, os
 logging.basicConfig(level=os.environ.get("LEVEL", "DEBUG"))
@@ -75,7 +75,8 @@ def unevenness(folder):
     now = os.path.join(folder, "now.pfs")
     run([PFPROF, "run", "--library", pf.LIB, "--output", "none", "--save", now, "--", "/bin/echo"], folder, {})
     done = subprocess.run([PFPROF, "diff", "-f", "json", os.path.join(folder, "s.pfs"), now], capture_output=True, check=True)
-    return json.loads(done.stdout)["machine"]["noise_percent"]
+    machine = json.loads(done.stdout)["machine"]
+    return float(machine["percent_high"]) - float(machine["percent_low"]) if machine["is_known"] else 100
 
 
 def measure(argv, folder, off):
