@@ -97,7 +97,7 @@ function SiteDetail({ site }: { site: Site }) {
 function Bars({ title, rows }: { title: string; rows: [string, number][] }) {
   const most = Math.max(1, ...rows.map((r) => r[1]));
   return <table class="bars"><caption class="hidden">{title}</caption><tbody>
-    {rows.map(([name, n]) => <tr><th scope="row">{name}</th><td><span class="track"><span style={{ width: `${(100 * n) / most}%` }} /></span></td><td>{short(n)}</td></tr>)}
+    {rows.map(([name, n]) => <tr><th scope="row">{name}</th><td><span class="track">{n > 0 && <span style={{ width: `${(100 * n) / most}%` }} />}</span></td><td>{short(n)}</td></tr>)}
   </tbody></table>;
 }
 
