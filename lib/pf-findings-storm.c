@@ -4,6 +4,7 @@
 #include "pf-findings-private.h"
 #include "pf-text-writer.h"
 #include "pf-timeline-leaders.h"
+#include <stdlib.h>
 #include <string.h>
 
 #define LEAST_SECONDS 5.0 // of the whole: in less nobody knows what is usual
@@ -18,7 +19,7 @@ typedef struct {
     guint first;          // bins of the storm
     guint last;           //
     gdouble peak;         // calls a second
-    gdouble usual;        // calls a second outside
+    gdouble usual;        // calls a second outside, without the largest tenth of the bins
     guint tenths;         // of the whole, in which something was written outside
     gdouble calls;        // in the storm
     gdouble of_log_lines; // of those, by sites that log and are known
@@ -28,19 +29,31 @@ static gdouble calls_at(const storm *self, guint bin) {
     return pf_timeline_get_bin(self->timeline, bin)->calls;
 }
 
+static gint by_size(gconstpointer a, gconstpointer b) {
+    gdouble one = *(const gdouble *)a;
+    gdouble other = *(const gdouble *)b;
+    return one < other ? -1 : one > other;
+}
+
+// What is usual is the mean of nine tenths of the bins: the others may be the storm's fringes.
 static void look_outside(storm *self) {
     guint count = pf_timeline_get_bin_count(self->timeline);
-    guint used = 0;
-    gdouble calls = 0;
+    g_autofree gdouble *outside = g_new0(gdouble, count);
     gboolean spoken[TENTHS] = {FALSE};
+    gdouble calls = 0;
+    guint used = 0;
     for (guint i = 0; i < count; i++) {
         if (i < self->first || i > self->last) {
-            calls += calls_at(self, i);
             spoken[TENTHS * i / count] |= calls_at(self, i) > 0;
-            used++;
+            outside[used++] = calls_at(self, i);
         }
     }
-    self->usual = used > 0 ? calls / used / self->seconds : 0;
+    qsort(outside, used, sizeof *outside, by_size);
+    guint kept = used - used / 10;
+    for (guint i = 0; i < kept; i++) {
+        calls += outside[i];
+    }
+    self->usual = kept > 0 ? calls / kept / self->seconds : 0;
     for (guint i = 0; i < TENTHS; i++) {
         self->tenths += spoken[i];
     }
