@@ -17,6 +17,7 @@ struct _PfSession {
     guint unreadable;
     PfTimeline *timeline; // NULL: none is kept
     pf_yardstick yardstick;
+    gint64 measured_us; // when, by g_get_monotonic_time(); 0: never
 };
 
 // A folder that is none of a link; -1 with errno.

@@ -25,16 +25,12 @@ static gboolean look(PfTarget *target, PfTimeline *timeline) {
     return process->state <= PF_PROCESS_STATE_DORMANT;
 }
 
-// Looks often at first, then each time that a bin is full; at the machine every half second.
+// Looks often at first, then each time that a bin is full; at the machine, too.
 static void watch(PfTarget *target, PfTimeline *timeline, PfSession *session, gint64 seconds) {
     gint64 begun = g_get_monotonic_time();
-    gint64 measured = 0;
     gint64 end = seconds > 0 ? begun + seconds * G_USEC_PER_SEC : G_MAXINT64;
     while (look(target, timeline) && !stopped && g_get_monotonic_time() < end) {
-        if (g_get_monotonic_time() - measured >= G_USEC_PER_SEC / 2) {
-            pf_session_measure_machine(session, TRUE);
-            measured = g_get_monotonic_time();
-        }
+        pf_session_measure_machine(session, TRUE);
         gint64 bin = (gint64)pf_timeline_get_width_ns(timeline) / 1000;
         gint64 pause = CLAMP(bin, 20000, G_USEC_PER_SEC);
         g_usleep((gulong)MIN(pause, MAX(end - g_get_monotonic_time(), 1)));

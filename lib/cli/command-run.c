@@ -260,13 +260,10 @@ static void say_what_is_missing(PfSession *session) {
 
 // --- the whole
 
-#define BETWEEN_READINGS 500000 // us, of half a millisecond each
-
 typedef struct {
     const gchar *folder;
     PfSession *session;
     gboolean is_kept;
-    gint64 measured; // the machine, at that time
 } collecting;
 
 // A long build starts thousands of processes; tmpfs is memory, and 64 KiB for each would add up.
@@ -274,9 +271,8 @@ static void collect_ended(gpointer data) {
     collecting *work = data;
     run_folder_collect(work->folder, work->session, PF_SESSION_ENDED | PF_SESSION_REMOVE);
     run_folder_watch(work->folder, work->session);
-    if (work->is_kept && g_get_monotonic_time() - work->measured >= BETWEEN_READINGS) {
+    if (work->is_kept) {
         pf_session_measure_machine(work->session, TRUE);
-        work->measured = g_get_monotonic_time();
     }
 }
 
@@ -326,7 +322,7 @@ static gint run(cli_args *args) {
     }
     g_autoptr(PfSession) session = pf_session_new();
     g_auto(GStrv) environment = make_environment(config, library, folder);
-    collecting work = {folder, session, cli_value(args, "save") != NULL, g_get_monotonic_time()};
+    collecting work = {folder, session, cli_value(args, "save") != NULL};
     if (work.is_kept) {
         pf_session_measure_machine(session, FALSE);
     }

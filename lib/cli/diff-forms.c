@@ -27,11 +27,10 @@ static gchar *machine_text(const diff_result *result) {
     g_autofree gchar *after = pf_human_duration(machine->after);
     return machine->high - machine->low < WORTH_A_LINE
                ? NULL
-               : g_strdup_printf(
-                     "The machine was uneven: pfprof's own short writes took %s, then "
-                     "%s.\nThat alone may change times by %+.0f to %+.0f %%; the limits "
-                     "allow for it.\n",
-                     before, after, machine->low, machine->high);
+               : g_strdup_printf("The machine was uneven: pfprof's own short writes took %s, then "
+                                 "%s. That alone may change times by %+.0f to %+.0f %%; the limits "
+                                 "allow for it.",
+                                 before, after, machine->low, machine->high);
 }
 
 // For 80 columns.
@@ -94,10 +93,8 @@ gchar *diff_to_text(const diff_result *result) {
     put_failures(text, result, "  ! ");
     g_autofree gchar *machine = machine_text(result);
     if (machine != NULL) {
-        g_auto(GStrv) lines = g_strsplit(machine, "\n", -1);
-        g_autofree gchar *indented = g_strjoinv("\n  ", lines);
-        g_string_append_printf(text, "\n  %s", g_strchomp(indented));
-        g_string_append_c(text, '\n');
+        g_string_append(text, "\n  ");
+        cli_put_wrapped(text, machine, 2, 2);
     }
     g_string_append_c(text, '\n');
     return g_string_free(text, FALSE);
@@ -144,7 +141,7 @@ gchar *diff_to_markdown(const diff_result *result) {
     }
     g_autofree gchar *machine = machine_text(result);
     if (machine != NULL) {
-        g_string_append_printf(text, "\n%s", machine);
+        g_string_append_printf(text, "\n%s\n", machine);
     }
     return g_string_free(text, FALSE);
 }

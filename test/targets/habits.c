@@ -201,12 +201,12 @@ static void storm(void) {
     }
 }
 
-static void batch(int steps) {
+static void batch(int steps, int speaks) {
     file = fopen(path_of("app.log"), "w");
     setvbuf(file, NULL, _IOLBF, 0);
     for (int i = 0; i < steps; i++) {
         pause_ms(20);
-        if (steps < 100) {
+        if (speaks) {
             fprintf(file, "INFO: step %d\n", i);
         }
     }
@@ -285,8 +285,8 @@ int main(int argc, char **argv) {
     : !strcmp(name, "forked")     ? forked(0)
     : !strcmp(name, "spawner")    ? forked(1)
     : !strcmp(name, "steadily")   ? steadily()
-    : !strcmp(name, "batch")      ? batch(300)
-    : !strcmp(name, "report")     ? batch(40)
+    : !strcmp(name, "batch")      ? batch(300, 0)
+    : !strcmp(name, "report")     ? batch(40, 1)
     : !strcmp(name, "buffered")   ? lines(0, "data")
     : !strcmp(name, "batched")    ? batched()
     : !strcmp(name, "quiet")      ? quiet()
