@@ -33,6 +33,7 @@ static void before_free(gpointer data) {
 struct _PfTimeline {
     gatomicrefcount references;
     gint64 start_unix_ns;
+    gint64 looked_unix_ns; // what appears later has done nothing before
     guint64 width_ns;
     guint count;
     GHashTable *processes; // pid and start -> before
@@ -158,7 +159,7 @@ static before *look_up(PfTimeline *self, const PfProcess *process) {
     before *then = g_hash_table_lookup(self->processes, key);
     if (then == NULL) {
         then = g_new0(before, 1);
-        then->unix_ns = process->start_unix_ns;
+        then->unix_ns = MAX(process->start_unix_ns, self->looked_unix_ns);
         g_hash_table_insert(self->processes, key, then);
     } else {
         g_free(key);
@@ -220,6 +221,16 @@ void pf_timeline_add(PfTimeline *self, PfSnapshot *snapshot, gint64 unix_ns) {
     then->sum = now;
     then->unix_ns = unix_ns;
 }
+
+/**
+ * pf_timeline_note_look:
+ * @self: a timeline
+ * @unix_ns: when a look at all processes began, ns since 1970
+ *
+ * Says that all processes that had written anything by then have been added.  A process makes its segment when it
+ * first writes, so that one that appears later was silent until then, however long it lives.
+ */
+void pf_timeline_note_look(PfTimeline *self, gint64 unix_ns) { self->looked_unix_ns = unix_ns; }
 
 /**
  * pf_timeline_get_start_unix_ns:

@@ -64,6 +64,7 @@ PF_API PfTimeline *pf_timeline_new(gint64 start_unix_ns, guint64 width_ns);
 PF_API PfTimeline *pf_timeline_ref(PfTimeline *self);
 PF_API void pf_timeline_unref(PfTimeline *self);
 PF_API void pf_timeline_add(PfTimeline *self, PfSnapshot *snapshot, gint64 unix_ns);
+PF_API void pf_timeline_note_look(PfTimeline *self, gint64 unix_ns);
 PF_API void pf_timeline_ignore(PfTimeline *self, PfSnapshot *snapshot);
 PF_API gint64 pf_timeline_get_start_unix_ns(PfTimeline *self);
 PF_API guint64 pf_timeline_get_width_ns(PfTimeline *self);

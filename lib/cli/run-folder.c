@@ -88,6 +88,7 @@ static void collect_others(const gchar *folder, PfSession *session, PfSessionFla
 }
 
 void run_folder_watch(const gchar *folder, PfSession *session) {
+    gint64 begun = g_get_real_time() * 1000;
     pf_session_watch(session, folder);
     if (geteuid() == 0) {
         g_autoptr(GPtrArray) paths = folders_of_others(folder);
@@ -95,6 +96,7 @@ void run_folder_watch(const gchar *folder, PfSession *session) {
             pf_session_watch(session, g_ptr_array_index(paths, i));
         }
     }
+    pf_timeline_note_look(pf_session_get_timeline(session), begun);
 }
 
 void run_folder_collect(const gchar *folder, PfSession *session, PfSessionFlags flags) {

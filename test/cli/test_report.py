@@ -434,6 +434,14 @@ class Record(Case):
         self.assertAlmostEqual(
             sum(map(sum, timeline["octaves"])) / sum(timeline["calls"]), 1, delta=0.05)
 
+    def test_timeline_of_a_late_writer(self):
+        """It makes its segment at its first write: what it wrote then is not spread over the silence before."""
+        timeline = self.report(self.record("late", pf.build("habits"), "batch", 20000, extra={"PF_DIR": self.folder}))["timeline"]
+        calls = timeline["calls"]
+        self.assertGreater(len(calls) * timeline["bin_seconds"], 6)
+        self.assertLess(sum(calls[:int(0.8 * len(calls))]), 0.01 * sum(calls), calls)
+        self.assertAlmostEqual(sum(calls), 20000, delta=len(calls))
+
     @unittest.skipUnless(os.geteuid() == 0, "only root's processes can become another user's")
     def test_timeline_of_another_user(self):
         """As servers' workers do: what they do is seen when they do it, not spread over their life."""
