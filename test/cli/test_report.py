@@ -32,8 +32,8 @@ HABITS = {
     "eagain": ("errors", 100000), "duplicates": ("duplicates", 100000), "debug": ("not-worth", 60000),
     "handler": ("signal-handler", 0), "short": ("short-writes", 200), "storm": ("storm", 40000), "forked": ("fork-exec", 0),
 }
-HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "20000"], ["batch", "20000"], ["report", "20000"], ["steadily", "40000"], ["whole", "200"],
-           ["spawner"])
+HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "4000"], ["batch", "400000"],
+           ["report", "400000"], ["steadily", "40000"], ["whole", "200"], ["spawner"])
 
 
 def command(*argv, status=0, **options):
@@ -237,7 +237,7 @@ class Findings(Case):
     def test_endl(self):
         for how in ("cout", "file"):
             with self.subTest(how):
-                found = self.report(self.record("endl", self.cxx("endl"), how, 60000, extra={"PF_DIR": self.folder}))["findings"]
+                found = self.report(self.record("endl", self.cxx("endl"), how, 150000, extra={"PF_DIR": self.folder}))["findings"]
                 self.assertEqual([f["kind"] for f in found], ["endl"])
                 self.assertRegex(found[0]["place"], r"endl\.cc:\d+ in say")
                 self.assertIn("std::endl", found[0]["next_step"])

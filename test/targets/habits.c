@@ -9,7 +9,7 @@
 //   short      takes a short write for a whole one    whole       writes the rest
 //   storm      two threads log 40,000 errors at once  forked      a thread's process prints between fork and exec
 //   buffered   lines through stdio                   batched     write(2) of 8 KiB
-//   quiet      work, and a line now and then         several     syncs a few times
+//   quiet      work, and a line now and then         several     syncs fifty records at once
 //   spawner    the same as forked with write(2)      steadily    logs all the time at one rate
 //   batch      silent for long, then logs a lot      report      the same, shorter, with some lines before
 // Files go into $PF_DIR.
@@ -65,10 +65,11 @@ static void unbuffered(void) {
     }
 }
 
-static void sync_each(int every) {
+static void sync_each(int every, size_t size) {
+    static char record[1024] = "a record of some importance to somebody\n";
     int fd = open(path_of("data"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
     for (int i = 0; i < count; i++) {
-        (void)!write(fd, "a record of some importance to somebody\n", 40);
+        (void)!write(fd, record, size);
         if (i % every == 0) {
             fsync(fd); // habit: sync
         }
@@ -203,7 +204,6 @@ static void storm(void) {
 
 static void batch(int steps, int speaks) {
     file = fopen(path_of("app.log"), "w");
-    setvbuf(file, NULL, _IOLBF, 0);
     for (int i = 0; i < steps; i++) {
         pause_ms(20);
         if (speaks) {
@@ -272,7 +272,7 @@ int main(int argc, char **argv) {
     !strcmp(name, "tiny")         ? tiny()
     : !strcmp(name, "unbuffered") ? unbuffered()
     : !strcmp(name, "flush")      ? lines(1, "data")
-    : !strcmp(name, "sync")       ? sync_each(1)
+    : !strcmp(name, "sync")       ? sync_each(1, 40)
     : !strcmp(name, "lock")       ? lock()
     : !strcmp(name, "pipe")       ? slow_pipe()
     : !strcmp(name, "eagain")     ? eagain()
@@ -290,7 +290,7 @@ int main(int argc, char **argv) {
     : !strcmp(name, "buffered")   ? lines(0, "data")
     : !strcmp(name, "batched")    ? batched()
     : !strcmp(name, "quiet")      ? quiet()
-    : !strcmp(name, "several")    ? sync_each(10000)
+    : !strcmp(name, "several")    ? sync_each(50, 1024)
                                   : (void)puts("which?");
     return 0;
 }
