@@ -67,12 +67,13 @@ check:
 	@$(MAKE) --no-print-directory tests
 	@scripts/run-tests $(BUILD)
 
-# Exports and reports by the programs that read them: pprof, speedscope, promtool, Chromium.  Needs npm.
+# Exports and reports by the programs that read them: pprof, speedscope, promtool, Chromium (needs npm);
+# diff on hundreds of pairs of runs.
 check-report:
 	@scripts/bootstrap --report
 	@[ -d lib/report-ui/node_modules ] || (cd lib/report-ui && npm ci --no-audit --no-fund >/dev/null)
 	@$(MAKE) --no-print-directory tests
-	@PF_HEAVY=1 scripts/run-tests $(BUILD) cli-report
+	@PF_HEAVY=1 scripts/run-tests $(BUILD) cli-report cli-diff
 
 # Is what a finding says of turning a line off true?  ARGS= is the number of rounds, 50 otherwise.
 check-turn-off: tests
@@ -160,7 +161,7 @@ help:
 	@echo 'make conform                  foreign test suites bare and under the library, compared;'
 	@echo '                              ARGS="--quick", "--only redis", "--list" (about 10 minutes)'
 	@echo 'make check-sanitize           the tests of lib/ with AddressSanitizer and UBSan'
-	@echo 'make check-report             exports and reports, judged by the programs that read them'
+	@echo 'make check-report             exports and reports, judged by what reads them; 200 pairs of runs'
 	@echo 'make check-turn-off           four programs without their dearest line, against the finding (10 minutes)'
 	@echo 'make report-ui                make the page of pfprof report --html anew (needs npm)'
 	@echo 'make bench                    what the library costs; ARGS= goes to test/bench/run.py'

@@ -1,0 +1,118 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Findings: bad habits are found, healthy programs have none.
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+
+from sessionkit import Case, command, pf, SYSTEM_PYTHON
+
+# Fits every program: what is slow here is slow for another reason.
+HABITS = {
+    "tiny": ("tiny-writes", 100000), "unbuffered": ("tiny-writes", 60000), "flush": ("flush-per-line", 60000),
+    "sync": ("flush-per-line", 300), "lock": ("lock", 8000), "pipe": ("blocked", 400),
+    "eagain": ("errors", 100000), "duplicates": ("duplicates", 100000), "debug": ("not-worth", 60000),
+    "handler": ("signal-handler", 0), "short": ("short-writes", 200), "storm": ("storm", 40000), "forked": ("fork-exec", 0),
+}
+HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "4000"], ["batch", "400000"],
+           ["report", "400000"], ["steadily", "40000"], ["whole", "200"], ["spawner"])
+
+
+class Findings(Case):
+    def cxx(self, name):
+        path = os.path.join(self.folder, name)
+        if not os.path.exists(path):
+            if shutil.which("g++") is None:
+                self.skipTest("g++ is not installed")
+            subprocess.run(["g++", "-O0", "-g", os.path.join(pf.SOURCES, name + ".cc"), "-o", path], check=True)
+        return path
+
+    def kinds(self, name, *argv, **options):
+        return [f["kind"] for f in self.report(self.record(name, *argv, **options))["findings"]]
+
+    def test_habits(self):
+        for name, (kind, count) in HABITS.items():
+            with self.subTest(name):
+                # A sync costs nothing on tmpfs, where everything else is.
+                disk = tempfile.mkdtemp(dir="/var/tmp", prefix="pf-") if name == "sync" else None
+                try:
+                    extra = {"PF_DIR": disk} if disk else None
+                    self.assertIn(kind, self.kinds(name, pf.build("habits"), name, count, extra=extra))
+                finally:
+                    shutil.rmtree(disk or "", ignore_errors=True)
+
+    def test_storm(self):
+        """When it began, how high it rose, which line, how many threads: by what the program does."""
+        path = self.record("storm", pf.build("habits"), "storm", 40000, extra={"PF_DIR": self.folder})
+        report = self.report(path)
+        storm = next(f for f in report["findings"] if f["kind"] == "storm")
+        self.assertIn("in stormer", storm["place"])
+        began, lines = re.search(r", ([0-9.]+) s after the start: ([0-9 ]+) of [0-9 ]+ calls are log lines; 2 threads, ", storm["evidence"]).groups()
+        self.assertTrue(1.9 < float(began) < 6, storm["evidence"])  # it waits 101 times 20 ms before
+        # The program's usual 300 lines may fall into the same bins.
+        self.assertTrue(30000 < int(lines.replace(" ", "")) <= 40300, storm["evidence"])
+        peak, usual = (int(n.replace(" ", "")) for n in re.search(r"up to ([0-9 ]+) output calls a second, where ([0-9 ]+) are", storm["title"]).groups())
+        self.assertLess(usual, 60)
+        width = report["timeline"]["bin_seconds"]
+        self.assertAlmostEqual(peak, max(report["timeline"]["calls"]) / width, delta=1 + 0.1 / width)
+        self.assertTrue(0 < storm["saved_calls"] <= 40300)
+
+    def test_endl(self):
+        for how in ("cout", "file"):
+            with self.subTest(how):
+                found = self.report(self.record("endl", self.cxx("endl"), how, 150000, extra={"PF_DIR": self.folder}))["findings"]
+                self.assertEqual([f["kind"] for f in found], ["endl"])
+                self.assertRegex(found[0]["place"], r"endl\.cc:\d+ in say")
+                self.assertIn("std::endl", found[0]["next_step"])
+
+    def test_healthy(self):
+        programs = [[pf.build("habits"), *rest] for rest in HEALTHY]
+        if shutil.which("g++"):
+            programs += [[self.cxx("endl"), "lines", "200000"]]
+        # A shell of one thread may print between fork and exec.
+        programs += [["bash", "-c", "for i in 1 2 3; do (printf 'hi\\n'; exec true); done"]]
+        programs += [["seq", "1000000"], ["ls", "-lR", "/usr/lib"], ["find", "/usr/share"],
+                     [SYSTEM_PYTHON, "-c", "for i in range(200000): print(i)"],
+                     ["gawk", "BEGIN{for (i = 0; i < 500000; i++) print i}"],
+                     ["sqlite3", ":memory:", "with recursive a(x) as (select 1 union all select x+1 "
+                      "from a where x<100000) select x from a"]]
+        for program in programs:
+            if shutil.which(program[0]):
+                for rate in ("1", "0.05"):
+                    with self.subTest(program, rate=rate):
+                        self.assertEqual(self.kinds("healthy", *program, rate=rate), [])
+
+    def test_sound(self):
+        for f in self.report(self.record("sound", pf.build("habits"), "tiny", 50000))["findings"]:
+            self.assertTrue(0 < f["saved_low_ns"] <= f["saved_ns"] <= f["saved_high_ns"], f)
+            self.assertIn("habits.c", f["place"])
+
+    def test_cost(self):
+        path = self.record("cost", pf.build("habits"), "debug", 1000)
+        env = {**os.environ, "PROVIDE_PROFILING_COST_PER_GB": "0.5"}
+        self.assertIn("cost", [f["kind"] for f in self.report(path, env=env)["findings"]])
+
+    def test_cost_is_a_setting(self):
+        """It is validated, may stand in a file, and can be given to run."""
+        path = self.record("cost", pf.build("habits"), "debug", 1000)
+        env = {**os.environ, "PROVIDE_PROFILING_COST_PER_GB": "-3"}
+        for subcommand in ("report", "show"):
+            done = command(subcommand, "--json", path, env=env)
+            self.assertEqual(done.stderr.decode(), 'pfprof: PROVIDE_PROFILING_COST_PER_GB="-3" is not a number from '
+                             '0 to 1000000; using "0"\n')
+            self.assertNotIn("cost", [f["kind"] for f in json.loads(done.stdout)["findings"]])
+        config = os.path.join(self.folder, "config.ini")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write("[report]\ncost_per_gb = 0.5\n")
+        done = command("report", path, env={**os.environ, "PROVIDE_PROFILING_CONFIG": config})
+        self.assertIn(" GB at 0.50)", done.stdout.decode())
+        done = command("run", "--library", pf.LIB, "--set", "cost_per_gb=2", "--output", "stderr", "--",
+                       pf.build("habits"), "debug", 1000, env={**self.env, "PF_DIR": self.folder})
+        self.assertIn(" GB at 2.00)", done.stderr.decode())
+
+
+if __name__ == "__main__":
+    pf.main()

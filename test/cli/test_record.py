@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+# Recordings: timelines, by run --save and by record.
+import json
+import math
+import os
+import subprocess
+import unittest
+
+from sessionkit import Case, command, pf, SYSTEM_PYTHON
+
+
+class Record(Case):
+    def test_timeline(self):
+        report = self.report(self.record("lock", pf.build("habits"), "lock", 4000))
+        timeline = report["timeline"]
+        self.assertGreater(len(timeline["calls"]), 3)
+        self.assertLessEqual(len(timeline["calls"]), 240)
+        self.assertAlmostEqual(sum(timeline["calls"]), report["metrics"]["message_count"], delta=len(timeline["calls"]))
+        self.assertAlmostEqual(
+            sum(map(sum, timeline["octaves"])) / sum(timeline["calls"]), 1, delta=0.05)
+
+    def test_timeline_of_a_late_writer(self):
+        """It makes its segment at its first write: what it wrote then is not spread over the silence before."""
+        timeline = self.report(self.record("late", pf.build("habits"), "batch", 20000, extra={"PF_DIR": self.folder}))["timeline"]
+        calls = timeline["calls"]
+        self.assertGreater(len(calls) * timeline["bin_seconds"], 6)
+        self.assertLess(sum(calls[:int(0.8 * len(calls))]), 0.01 * sum(calls), calls)
+        self.assertAlmostEqual(sum(calls), 20000, delta=len(calls))
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root's processes can become another user's")
+    def test_timeline_of_another_user(self):
+        """As servers' workers do: what they do is seen when they do it, not spread over their life."""
+        program = ("import os, time\nos.setuid(65534)\nos.write(2, b'begun\\n')\ntime.sleep(1)\n"
+                   "for i in range(20000): os.write(2, b'a line\\n')")
+        timeline = self.report(self.record("user", SYSTEM_PYTHON, "-c", program))["timeline"]
+        calls = timeline["calls"]
+        quiet = sum(calls[:int(0.8 / timeline["bin_seconds"])])
+        self.assertLess(quiet, 0.1 * sum(calls), calls)
+        self.assertGreater(sum(calls), 19000)
+
+    def test_record_doubles_its_bins(self):
+        """More than 240 bins of 20 ms: pairs become one, and nothing is lost of what came after record did."""
+        env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
+        path = os.path.join(self.folder, "long.pfs")
+        with subprocess.Popen([pf.build("habits"), "duplicates", "2000000000"], env=env, stderr=subprocess.DEVNULL) as process:
+            pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
+            count = lambda: json.loads(command("show", "--json", process.pid, env=self.env).stdout)["metrics"]["message_count"]
+            before = count()
+            command("record", "-s", 11, "-o", path, process.pid, env=self.env)
+            after = count()
+            process.kill()
+        report = self.report(path)
+        timeline = report["timeline"]
+        self.assertGreaterEqual(timeline["bin_seconds"], 0.08)  # doubled twice: after 4.8 s and after 9.6 s
+        self.assertEqual(math.log2(timeline["bin_seconds"] / 0.02) % 1, 0)
+        self.assertLessEqual(len(timeline["calls"]), 240)
+        self.assertGreaterEqual(len(timeline["calls"]) * timeline["bin_seconds"], 11)
+        total = sum(timeline["calls"])
+        # The counts are those since the process began, the timeline those since record came.
+        self.assertTrue(0.5 * (after - before) < total <= after - before, (before, total, after))
+        self.assertGreaterEqual(report["metrics"]["message_count"] - total, before - 1)
+        # It writes all the time: no half of the bins went missing.
+        self.assertGreater(sum(n > 0 for n in timeline["calls"]), len(timeline["calls"]) / 2)
+
+    def test_record(self):
+        env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
+        with subprocess.Popen([pf.build("habits"), "lock", "40000"], env=env) as process:
+            path = os.path.join(self.folder, "recorded.pfs")
+            pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
+            command("record", "-s", 1, "-o", path, process.pid, env=self.env)
+            process.kill()
+        timeline = self.report(path)["timeline"]
+        self.assertGreater(sum(timeline["calls"]), 0)
+
+    def test_hostile(self):
+        path = self.record("hostile", pf.build("habits"), "buffered", 10)
+        with open(path, "rb") as file:
+            whole = file.read()
+        for cut in (len(whole) - 1, len(whole) - 100, whole.rindex(b"timeline") + 20):
+            with open(path, "wb") as file:
+                file.write(whole[:cut])
+            self.assertIsNone(self.report(path)["timeline"])
+        at = whole.rindex(b"timeline") + 64
+        with open(path, "wb") as file:
+            file.write(whole[:at] + b"\xff" * (len(whole) - at))
+        self.assertIsNone(self.report(path)["timeline"])
+
+
+if __name__ == "__main__":
+    pf.main()
