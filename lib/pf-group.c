@@ -215,17 +215,31 @@ static void finish_reasons(const pf_group *self, PfStats *stats) {
     }
 }
 
-static PfEstimate estimate_of(const struct pf_estimator *estimator) {
+static PfEstimate to_public(const struct pf_estimate *estimate) {
     static const PfCertainty certainties[] = {
         [PF_ESTIMATE_EXACT] = PF_CERTAINTY_EXACT,
         [PF_ESTIMATE_INTERVAL] = PF_CERTAINTY_INTERVAL,
         [PF_ESTIMATE_TOO_FEW] = PF_CERTAINTY_TOO_FEW,
         [PF_ESTIMATE_NONE] = PF_CERTAINTY_NONE,
     };
+    return (PfEstimate){estimate->total_ns, estimate->low_ns, estimate->high_ns,
+                        certainties[estimate->kind]};
+}
+
+static PfEstimate estimate_of(const struct pf_estimator *estimator) {
     struct pf_estimate estimate;
     pf_estimator_finish(estimator, &estimate);
-    return (PfEstimate){estimate.total_ns, estimate.low_ns, estimate.high_ns,
-                        certainties[estimate.kind]};
+    return to_public(&estimate);
+}
+
+PfEstimate pf_groups_estimate(const pf_group *a, const pf_group *b) {
+    struct pf_estimate first;
+    struct pf_estimate second;
+    struct pf_estimate sum;
+    pf_estimator_finish(&a->estimator, &first);
+    pf_estimator_finish(&b->estimator, &second);
+    pf_estimate_sum(&first, &second, &sum);
+    return to_public(&sum);
 }
 
 void pf_group_finish(const pf_group *self, PfStats *stats) {

@@ -122,6 +122,8 @@ void pf_group_merge(pf_group *self, pf_octave_pool *pool, const pf_group *other)
 // Back to zeroes, also its estimator's rate; its octaves go back to the pool.
 void pf_group_empty(pf_group *self, pf_octave_pool *pool);
 void pf_group_finish(const pf_group *self, PfStats *ret_stats);
+// Of both, which have no call in common.
+PfEstimate pf_groups_estimate(const pf_group *a, const pf_group *b);
 
 // pf-histogram.c
 PfHistogram *pf_histogram_new_from_octaves(pf_octave_sum *const *octaves, guint64 max_ns);

@@ -125,20 +125,7 @@ static gint dearer_first(gconstpointer a, gconstpointer b) {
                                                        : 0;
 }
 
-/**
- * pf_snapshot_get_real_sites:
- * @self: a snapshot
- * @symbolizer: (nullable): where to look names up; %NULL for a new one
- *
- * Charges messages to the lines of the program that are to blame for them.  Frames of libc, of language
- * runtimes and of known loggers are skipped, and so are functions that the call stacks show to be
- * logging wrappers: many lines call them, and they pass the messages on through few lines of their own.
- * Where one call site serves several lines, its numbers are shared out by the weights of its call
- * stacks, and the rows say on how many stacks that stands.
- *
- * Returns: (transfer container) (element-type PfRealSite): the lines, dearest first
- */
-GPtrArray *pf_snapshot_get_real_sites(PfSnapshot *self, PfSymbolizer *symbolizer) {
+static GPtrArray *blame(PfSnapshot *self, PfSymbolizer *symbolizer, gboolean with_flushes) {
     g_autoptr(PfSymbolizer) used =
         symbolizer != NULL ? g_object_ref(symbolizer) : pf_symbolizer_new();
     GPtrArray *stacks = pf_snapshot_get_stacks(self);
@@ -156,7 +143,7 @@ GPtrArray *pf_snapshot_get_real_sites(PfSnapshot *self, PfSymbolizer *symbolizer
     g_autoptr(GHashTable) sites = sort_paths(&work.paths);
     for (guint i = 0; i < pf_snapshot_tables(self)->call_sites->len; i++) {
         PfCallSite *site = g_ptr_array_index(pf_snapshot_tables(self)->call_sites, i);
-        if (!site->is_message) {
+        if (!site->is_message && !with_flushes) {
             continue;
         }
         g_autofree gchar *key = pf_site_key(site->function, site->module, site->address);
@@ -174,4 +161,25 @@ GPtrArray *pf_snapshot_get_real_sites(PfSnapshot *self, PfSymbolizer *symbolizer
     pf_pair_map_clear(&work.row_of);
     pf_paths_clear(&work.paths);
     return work.rows;
+}
+
+GPtrArray *pf_snapshot_find_dearest_lines(PfSnapshot *self, PfSymbolizer *symbolizer) {
+    return blame(self, symbolizer, TRUE);
+}
+
+/**
+ * pf_snapshot_get_real_sites:
+ * @self: a snapshot
+ * @symbolizer: (nullable): where to look names up; %NULL for a new one
+ *
+ * Charges messages to the lines of the program that are to blame for them.  Frames of libc, of language
+ * runtimes and of known loggers are skipped, and so are functions that the call stacks show to be
+ * logging wrappers: many lines call them, and they pass the messages on through few lines of their own.
+ * Where one call site serves several lines, its numbers are shared out by the weights of its call
+ * stacks, and the rows say on how many stacks that stands.
+ *
+ * Returns: (transfer container) (element-type PfRealSite): the lines, dearest first
+ */
+GPtrArray *pf_snapshot_get_real_sites(PfSnapshot *self, PfSymbolizer *symbolizer) {
+    return blame(self, symbolizer, FALSE);
 }

@@ -16,3 +16,9 @@ PfEvent *pf_event_new(void);
 PfStack *pf_stack_new(void);
 PfProcess *pf_process_new(void);
 PfRealSite *pf_real_site_new(void);
+
+// A total without an honest interval is not to be shown as an estimate.
+static inline gboolean pf_estimate_has_limits(const PfEstimate *estimate) {
+    return estimate->certainty == PF_CERTAINTY_EXACT ||
+           estimate->certainty == PF_CERTAINTY_INTERVAL;
+}

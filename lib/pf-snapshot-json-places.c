@@ -153,7 +153,7 @@ void pf_snapshot_json_scopes(pf_json *json, PfSnapshot *self, PfSymbolizer *symb
         pf_json_uint(json, "call_count", scope->stats.message_count);
         pf_json_uint(json, "sampled_count", scope->stats.sampled_count);
         pf_json_uint(json, "total_duration_ns", scope->stats.total_duration_ns);
-        pf_snapshot_json_estimate(json, &scope->stats);
+        pf_snapshot_json_estimate(json, &scope->stats.estimate);
         pf_snapshot_json_quantiles(json, &scope->stats);
         pf_json_uint(json, "max_ns", scope->stats.max_ns);
         pf_json_uint(json, "open_count", scope->open_count);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Statistics and templates as JSON: what functions, sites, streams and threads all have.
+#include "pf-rows-private.h"
 #include "pf-snapshot-json.h"
 
 #define MOST_TEMPLATES 100u
@@ -20,9 +21,8 @@ static void put_interval(pf_json *json, const gchar *name, gdouble low, gdouble 
     pf_json_end(json, ']');
 }
 
-void pf_snapshot_json_estimate(pf_json *json, const PfStats *stats) {
-    const PfEstimate *estimate = &stats->estimate;
-    gboolean is_known = pf_stats_has_estimate(stats);
+void pf_snapshot_json_estimate(pf_json *json, const PfEstimate *estimate) {
+    gboolean is_known = pf_estimate_has_limits(estimate);
     pf_json_known(json, "estimated_total_duration_ns", is_known ? estimate->total_ns : -1, 0);
     put_interval(json, "estimated_total_interval_ns", is_known ? estimate->low_ns : -1,
                  estimate->high_ns, 0);
@@ -59,7 +59,7 @@ void pf_snapshot_json_stats(pf_json *json, const PfStats *stats) {
     pf_json_uint(json, "sampled_count", stats->sampled_count);
     pf_json_uint(json, "dropped_count", stats->dropped_count);
     pf_json_uint(json, "total_duration_ns", stats->total_duration_ns);
-    pf_snapshot_json_estimate(json, stats);
+    pf_snapshot_json_estimate(json, &stats->estimate);
     pf_json_uint(json, "bytes", stats->bytes);
     pf_json_uint(json, "bytes_unknown_count", stats->bytes_unknown_count);
     pf_json_uint(json, "error_count", stats->error_count);

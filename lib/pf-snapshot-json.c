@@ -76,6 +76,17 @@ static void put_metrics(pf_json *json, PfSnapshot *self) {
     pf_json_end(json, '}');
 }
 
+// Messages and flushes together.
+static void put_output(pf_json *json, PfSnapshot *self) {
+    const pf_tables *tables = pf_snapshot_tables(self);
+    pf_json_begin(json, "output", '{');
+    pf_json_uint(json, "call_count",
+                 tables->messages.message_count + tables->flushes.message_count);
+    pf_json_uint(json, "flush_count", tables->flushes.message_count);
+    pf_snapshot_json_estimate(json, &tables->output);
+    pf_json_end(json, '}');
+}
+
 static void put_functions(pf_json *json, PfSnapshot *self, const gchar *title, gboolean messages) {
     pf_json_begin(json, title, '[');
     for (guint i = 0; i < pf_snapshot_tables(self)->functions->len; i++) {
@@ -213,6 +224,7 @@ gchar *pf_snapshot_to_json(PfSnapshot *self, PfSymbolizer *symbolizer) {
     pf_json_string(&json, "pfprof", PF_VERSION);
     put_processes(&json, self);
     put_metrics(&json, self);
+    put_output(&json, self);
     put_functions(&json, self, "functions", TRUE);
     put_functions(&json, self, "flushes", FALSE);
     pf_snapshot_json_sites(&json, self, used, "call_sites", TRUE);

@@ -6,7 +6,7 @@
 
 // pf-snapshot-json-stats.c: members of the object that is open.
 gdouble pf_snapshot_json_seconds(gint64 unix_ns);
-void pf_snapshot_json_estimate(pf_json *json, const PfStats *stats);
+void pf_snapshot_json_estimate(pf_json *json, const PfEstimate *estimate);
 void pf_snapshot_json_quantiles(pf_json *json, const PfStats *stats);
 void pf_snapshot_json_histogram(pf_json *json, PfHistogram *histogram);
 void pf_snapshot_json_templates(pf_json *json, const GPtrArray *templates);

@@ -32,6 +32,9 @@ const pf_tables *pf_snapshot_tables(PfSnapshot *self);
 // Takes the reader; with NULL the error stands as it is.
 PfSnapshot *pf_snapshot_new_from_reader(pf_reader *reader, PfSnapshotFlags flags, GError **error);
 
+// As pf_snapshot_get_real_sites(), with the lines that flush (pf-real-site.c).
+GPtrArray *pf_snapshot_find_dearest_lines(PfSnapshot *self, PfSymbolizer *symbolizer);
+
 // A scope as people call it (pf-snapshot-scopes.c).
 gchar *pf_scope_title(const PfScope *scope, PfSymbolizer *symbolizer);
 

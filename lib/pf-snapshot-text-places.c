@@ -59,7 +59,7 @@ static void put_site(pf_text *text, const PfRealSite *site) {
 }
 
 void pf_snapshot_text_sites(pf_text *text, PfSnapshot *self, PfSymbolizer *symbolizer) {
-    g_autoptr(GPtrArray) sites = pf_snapshot_get_real_sites(self, symbolizer);
+    g_autoptr(GPtrArray) sites = pf_snapshot_find_dearest_lines(self, symbolizer);
     if (sites->len == 0) {
         return;
     }

@@ -2,6 +2,7 @@
 // A snapshot as a person reads it: what matters most first, with file and line.
 #include "pf-snapshot-text.h"
 #include "pf-findings.h"
+#include "pf-rows-private.h"
 #include <string.h>
 
 #define MOST_FUNCTIONS 12u
@@ -104,21 +105,47 @@ static void put_metrics(pf_text *text, PfSnapshot *self) {
     }
 }
 
-static void put_total(pf_text *text, PfSnapshot *self) {
-    const PfStats *stats = &pf_snapshot_tables(self)->messages;
-    const PfEstimate *estimate = &stats->estimate;
-    pf_text_add(text, "\n  all calls together: ");
-    if (!pf_stats_has_estimate(stats)) {
-        pf_text_add(text, pf_estimate_refusal(stats->sampled_count));
+static void put_estimate(pf_text *text, const PfEstimate *estimate) {
+    g_autofree gchar *total = pf_duration_text(estimate->total_ns);
+    g_autofree gchar *low = pf_duration_text(estimate->low_ns);
+    g_autofree gchar *high = pf_duration_text(estimate->high_ns);
+    if (estimate->certainty == PF_CERTAINTY_EXACT) {
+        pf_text_format(text, "%s, every call timed", total);
     } else {
-        g_autofree gchar *total = pf_duration_text(estimate->total_ns);
-        g_autofree gchar *low = pf_duration_text(estimate->low_ns);
-        g_autofree gchar *high = pf_duration_text(estimate->high_ns);
-        if (estimate->certainty == PF_CERTAINTY_EXACT) {
-            pf_text_format(text, "%s, every call timed", total);
+        pf_text_format(text, "%s (95 %%: %s to %s)", total, low, high);
+    }
+}
+
+// What of the total is not the messages': a line of its own where it is seen, or not known.
+static void put_parts(pf_text *text, const PfStats *messages, const PfStats *flushes) {
+    g_autofree gchar *count = pf_grouped_text(flushes->message_count);
+    const gchar *title = flushes->message_count == 1 ? "flush" : "flushes";
+    g_autofree gchar *timed = pf_grouped_text(flushes->sampled_count);
+    g_autofree gchar *message_time = pf_duration_text(messages->estimate.total_ns);
+    g_autofree gchar *flush_time = pf_duration_text(flushes->estimate.total_ns);
+    if (!pf_stats_has_estimate(flushes)) {
+        pf_text_format(text, "    without %s %s, of which %s %s timed\n", count, title, timed,
+                       flushes->sampled_count == 1 ? "was" : "were");
+    } else if (messages->message_count != 0 &&
+               flushes->estimate.total_ns >= 0.01 * messages->estimate.total_ns) {
+        if (pf_stats_has_estimate(messages)) {
+            pf_text_format(text, "    %s in messages, ", message_time);
         } else {
-            pf_text_format(text, "%s (95 %%: %s to %s)", total, low, high);
+            pf_text_add(text, "    but ");
         }
+        pf_text_format(text, "%s in %s %s\n", flush_time, count, title);
+    }
+}
+
+static void put_total(pf_text *text, PfSnapshot *self) {
+    const pf_tables *tables = pf_snapshot_tables(self);
+    gboolean is_whole = pf_estimate_has_limits(&tables->output);
+    const PfEstimate *estimate = is_whole ? &tables->output : &tables->messages.estimate;
+    pf_text_add(text, is_whole ? "\n  all calls together: " : "\n  all messages together: ");
+    if (!pf_estimate_has_limits(estimate)) {
+        pf_text_add(text, pf_estimate_refusal(tables->messages.sampled_count));
+    } else {
+        put_estimate(text, estimate);
         if (self->thread_count == 1 && self->model->uptime_ns > 0) {
             // An estimate may be longer than the thread has lived; the truth may not.
             pf_text_format(text, ", %.1f %% of wall",
@@ -126,6 +153,9 @@ static void put_total(pf_text *text, PfSnapshot *self) {
         }
     }
     pf_text_add(text, "\n");
+    if (tables->flushes.message_count != 0) {
+        put_parts(text, &tables->messages, &tables->flushes);
+    }
 }
 
 static void put_functions(pf_text *text, PfSnapshot *self) {

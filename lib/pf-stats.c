@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The small questions that everybody asks of rows, and the names of enums.
+#include "pf-rows-private.h"
 #include "pf-snapshot.h"
 
 /**
@@ -11,8 +12,7 @@
  * Returns: whether the estimate of the total may be shown
  */
 gboolean pf_stats_has_estimate(const PfStats *self) {
-    return self->estimate.certainty == PF_CERTAINTY_EXACT ||
-           self->estimate.certainty == PF_CERTAINTY_INTERVAL;
+    return pf_estimate_has_limits(&self->estimate);
 }
 
 /**

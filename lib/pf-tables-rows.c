@@ -283,6 +283,7 @@ void pf_tables_rows(pf_tables *tables, pf_sums *sums) {
     tables->coverage = sums->coverage;
     pf_group_finish(&sums->messages, &tables->messages);
     pf_group_finish(&sums->flushes, &tables->flushes);
+    tables->output = pf_groups_estimate(&sums->messages, &sums->flushes);
 }
 
 void pf_tables_clear(pf_tables *self) {

@@ -6,6 +6,7 @@
 typedef struct {
     PfStats messages;
     PfStats flushes;
+    PfEstimate output; // of both
     PfCoverage coverage;
     GPtrArray *functions;
     GPtrArray *call_sites;

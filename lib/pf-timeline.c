@@ -118,7 +118,8 @@ static PfTimelineBin sum_of(PfSnapshot *snapshot) {
     const PfStats *stats = pf_snapshot_get_messages(snapshot);
     PfTimelineBin sum = {.calls = (gdouble)stats->message_count,
                          .bytes = (gdouble)stats->bytes,
-                         .cost_ns = pf_stats_get_cost_ns(stats)};
+                         .cost_ns = pf_stats_get_cost_ns(stats) +
+                                    pf_stats_get_cost_ns(pf_snapshot_get_flushes(snapshot))};
     guint64 low;
     gdouble weight;
     for (guint i = 0; stats->histogram != NULL &&

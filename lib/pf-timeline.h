@@ -41,7 +41,7 @@ typedef struct {
  * PfTimelineBin:
  * @calls: calls, flushes not included
  * @bytes: bytes
- * @cost_ns: time in those calls
+ * @cost_ns: time in those calls and in flushes
  * @sites: (array fixed-size=4): call sites that made most of the calls, in no order
  * @threads: (array fixed-size=4): threads that did
  * @octaves: (array fixed-size=44): calls by latency

@@ -347,3 +347,18 @@ void pf_estimator_finish(const struct pf_estimator *estimator, struct pf_estimat
     }
     *ret_estimate = result;
 }
+
+void pf_estimate_sum(const struct pf_estimate *a, const struct pf_estimate *b,
+                     struct pf_estimate *ret_estimate) {
+    double below_a = a->total_ns - a->low_ns;
+    double below_b = b->total_ns - b->low_ns;
+    double above_a = a->high_ns - a->total_ns;
+    double above_b = b->high_ns - b->total_ns;
+    struct pf_estimate sum = {.total_ns = a->total_ns + b->total_ns,
+                              .kind = a->kind > b->kind ? a->kind : b->kind};
+    if (sum.kind <= PF_ESTIMATE_INTERVAL) {
+        sum.low_ns = sum.total_ns - root(below_a * below_a + below_b * below_b);
+        sum.high_ns = sum.total_ns + root(above_a * above_a + above_b * above_b);
+    }
+    *ret_estimate = sum;
+}

@@ -98,4 +98,8 @@ void pf_estimator_add(struct pf_estimator *estimator, const struct pf_stratum *s
 // As if the strata of `other`, which was begun with the same rate, had been added.
 void pf_estimator_merge(struct pf_estimator *estimator, const struct pf_estimator *other);
 void pf_estimator_finish(const struct pf_estimator *estimator, struct pf_estimate *ret_estimate);
+
+// Of two that have no call in common: their errors add up as squares.  Known when both are.
+void pf_estimate_sum(const struct pf_estimate *a, const struct pf_estimate *b,
+                     struct pf_estimate *ret_estimate);
 #pragma GCC visibility pop

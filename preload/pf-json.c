@@ -4,8 +4,7 @@
 #include "pf-clock.h"
 #include "pf-process.h"
 
-void pf_json_estimate(struct pf_out *out, const struct pf_stats *stats) {
-    const struct pf_estimate *estimate = &stats->estimate;
+static void put_estimate(struct pf_out *out, const struct pf_estimate *estimate) {
     pf_json_name(out, "estimated_total_duration_ns");
     if (!pf_estimate_has_total(estimate)) {
         pf_out(out, "null");
@@ -22,6 +21,20 @@ void pf_json_estimate(struct pf_out *out, const struct pf_stats *stats) {
         pf_out_fixed(out, estimate->high_ns, 0);
         pf_out(out, "]");
     }
+}
+
+void pf_json_estimate(struct pf_out *out, const struct pf_stats *stats) {
+    put_estimate(out, &stats->estimate);
+}
+
+// Messages and flushes together.
+static void put_output(struct pf_out *out, const struct pf_summary *summary) {
+    pf_json_name(out, "output");
+    pf_out(out, "{");
+    pf_json_uint(out, "call_count", summary->messages.calls + summary->flushes.calls);
+    pf_json_uint(out, "flush_count", summary->flushes.calls);
+    put_estimate(out, &summary->output);
+    pf_out(out, "}");
 }
 
 // Shares of the time with 95 % intervals; null: too few timed calls to say.
@@ -201,6 +214,7 @@ void pf_summary_json(struct pf_out *out, const struct pf_summary *summary) {
     }
     pf_out(out, "}");
     put_metrics(out, summary);
+    put_output(out, summary);
     put_functions(out, summary, "functions", 0, summary->message_function_count);
     put_functions(out, summary, "flushes", summary->message_function_count,
                   summary->function_count);

@@ -294,6 +294,7 @@ struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, 
     size_t all;
     pf_stats_add_up(&summary->messages, copies[PF_BY_CALL], messages, rate);
     pf_stats_add_up(&summary->flushes, copies[PF_BY_CALL] + messages, flushes, rate);
+    pf_estimate_sum(&summary->messages.estimate, &summary->flushes.estimate, &summary->output);
     summary->message_function_count = group(summary, copies[PF_BY_CALL], messages, PF_BY_CALL,
                                             summary->functions, PF_CALL_COUNT, &all);
     summary->function_count = summary->message_function_count +
@@ -302,6 +303,8 @@ struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, 
                                     PF_CALL_COUNT - summary->message_function_count, &all);
     summary->site_count = group(summary, copies[PF_BY_SITE], messages, PF_BY_SITE, summary->sites,
                                 PF_MOST_GROUPS, &summary->all_sites);
+    summary->hottest_count = group(summary, copies[PF_BY_SITE], messages + flushes, PF_BY_SITE,
+                                   summary->hottest, PF_MOST_HOTTEST, &summary->all_hottest);
     summary->stream_count = group(summary, copies[PF_BY_STREAM], messages, PF_BY_STREAM,
                                   summary->streams, PF_MOST_GROUPS, &all);
     summary->thread_count = group(summary, copies[PF_BY_THREAD], messages, PF_BY_THREAD,

@@ -83,6 +83,7 @@ struct pf_coverage {
 };
 
 #define PF_MOST_GROUPS 256
+#define PF_MOST_HOTTEST 8
 #define PF_MOST_SLOWEST 16
 
 struct pf_summary {
@@ -95,12 +96,16 @@ struct pf_summary {
     struct pf_spill crowded[PF_CALL_COUNT]; // of entries that found no row
     struct pf_stats messages;
     struct pf_stats flushes;
+    struct pf_estimate output; // of both
     struct pf_group functions[PF_CALL_COUNT];
     size_t function_count; // messages first, then the flush family
     size_t message_function_count;
     struct pf_group sites[PF_MOST_GROUPS]; // the dearest
     size_t site_count;
     size_t all_sites;
+    struct pf_group hottest[PF_MOST_HOTTEST]; // sites, with those that flush
+    size_t hottest_count;
+    size_t all_hottest;
     struct pf_group streams[PF_MOST_GROUPS];
     size_t stream_count;
     struct pf_group threads[PF_MOST_GROUPS];

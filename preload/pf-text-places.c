@@ -5,7 +5,6 @@
 #include "pf-symbol.h"
 #include "pf-text.h"
 
-#define MOST_SITES 8u
 #define MOST_CALLERS 4u
 #define MOST_STREAMS 6u
 #define MOST_THREADS 6u
@@ -135,7 +134,7 @@ void pf_text_why(struct pf_out *out, const struct pf_stats *stats) {
         if (share < 0.0005) {
             continue;
         }
-        pf_out(out, begun ? ", " : "  where it went: ");
+        pf_out(out, begun ? ", " : "  where messages went: ");
         pf_out(out, pf_why_names[i]);
         pf_out(out, " ");
         put_percent(out, share);
@@ -192,10 +191,10 @@ static void put_callers(struct pf_out *out, const struct pf_summary *summary,
 void pf_text_sites(struct pf_out *out, const struct pf_summary *summary) {
     pf_out(out,
            "\n  hottest call sites                           calls   total share     mostly in\n");
-    double all = summary->messages.estimate.total_ns;
-    bool known = pf_estimate_has_total(&summary->messages.estimate) && all > 0;
-    for (size_t i = 0; i < summary->site_count && i < MOST_SITES; i++) {
-        const struct pf_group *site = &summary->sites[i];
+    double all = summary->output.total_ns;
+    bool known = pf_estimate_has_total(&summary->output) && all > 0;
+    for (size_t i = 0; i < summary->hottest_count; i++) {
+        const struct pf_group *site = &summary->hottest[i];
         pf_out(out, "  ");
         LEFT(out, 30, put_place(out, site->first->site, 29));
         LEFT(out, 13, pf_text_cut(out, pf_calls[site->first->call].name, 12));
@@ -208,9 +207,9 @@ void pf_text_sites(struct pf_out *out, const struct pf_summary *summary) {
         pf_out(out, "\n");
         put_callers(out, summary, site->first);
     }
-    if (summary->all_sites > MOST_SITES) {
+    if (summary->all_hottest > PF_MOST_HOTTEST) {
         pf_out(out, "  and ");
-        pf_out_uint(out, summary->all_sites - MOST_SITES);
+        pf_out_uint(out, summary->all_hottest - PF_MOST_HOTTEST);
         pf_out(out, " more sites\n");
     }
 }

@@ -57,12 +57,7 @@ static void put_header(struct pf_out *out, const struct pf_summary *summary) {
     pf_out(out, "\n\n");
 }
 
-static void put_estimate(struct pf_out *out, const struct pf_stats *stats) {
-    const struct pf_estimate *estimate = &stats->estimate;
-    if (!pf_estimate_has_interval(estimate)) {
-        pf_out(out, pf_estimate_refusal(stats->timed));
-        return;
-    }
+static void put_estimate(struct pf_out *out, const struct pf_estimate *estimate) {
     pf_out_duration(out, estimate->total_ns);
     if (estimate->kind == PF_ESTIMATE_EXACT) {
         pf_out(out, ", every call timed");
@@ -77,6 +72,60 @@ static void put_estimate(struct pf_out *out, const struct pf_stats *stats) {
 
 static void label(struct pf_out *out, const char *name, unsigned width) {
     LEFT(out, width, pf_out(out, name));
+}
+
+static void put_flush_count(struct pf_out *out, uint64_t count) {
+    pf_out_grouped(out, count);
+    pf_out(out, count == 1 ? " flush" : " flushes");
+}
+
+// What of the total is not the messages': a line of its own where it is seen, or not known.
+static void put_parts(struct pf_out *out, const struct pf_summary *summary) {
+    const struct pf_stats *messages = &summary->messages;
+    const struct pf_stats *flushes = &summary->flushes;
+    if (!pf_estimate_has_total(&flushes->estimate)) {
+        pf_out(out, "    without ");
+        put_flush_count(out, flushes->calls);
+        pf_out(out, ", of which ");
+        pf_out_grouped(out, flushes->timed);
+        pf_out(out, flushes->timed == 1 ? " was timed\n" : " were timed\n");
+    } else if (messages->calls != 0 &&
+               flushes->estimate.total_ns >= 0.01 * messages->estimate.total_ns) {
+        if (pf_estimate_has_total(&messages->estimate)) {
+            pf_out(out, "    ");
+            pf_out_duration(out, messages->estimate.total_ns);
+            pf_out(out, " in messages, ");
+        } else {
+            pf_out(out, "    but ");
+        }
+        pf_out_duration(out, flushes->estimate.total_ns);
+        pf_out(out, " in ");
+        put_flush_count(out, flushes->calls);
+        pf_out(out, "\n");
+    }
+}
+
+static void put_total(struct pf_out *out, const struct pf_summary *summary) {
+    bool whole = pf_estimate_has_total(&summary->output);
+    const struct pf_estimate *estimate = whole ? &summary->output : &summary->messages.estimate;
+    double wall = summary->uptime_ns;
+    pf_out(out, whole ? "\n\n  all calls together: " : "\n\n  all messages together: ");
+    if (!pf_estimate_has_total(estimate)) {
+        pf_out(out, pf_estimate_refusal(summary->messages.timed));
+    } else {
+        put_estimate(out, estimate);
+        if (wall > 0 && summary->all_threads == 1) {
+            // An estimate may be longer than the thread has lived; the truth may not.
+            double percent = 100 * estimate->total_ns / wall;
+            pf_out(out, ", ");
+            pf_out_fixed(out, percent < 100 ? percent : 100, 1);
+            pf_out(out, " % of wall");
+        }
+    }
+    pf_out(out, "\n");
+    if (summary->flushes.calls != 0) {
+        put_parts(out, summary);
+    }
 }
 
 static void put_metrics(struct pf_out *out, const struct pf_summary *summary) {
@@ -120,17 +169,7 @@ static void put_metrics(struct pf_out *out, const struct pf_summary *summary) {
     pf_out(out, "   ");
     label(out, "uptime_seconds", 22);
     RIGHT(out, 14, pf_out_fixed(out, seconds, 3));
-    pf_out(out, "\n\n  all calls together: ");
-    put_estimate(out, stats);
-    double wall = summary->uptime_ns;
-    if (pf_estimate_has_total(&stats->estimate) && wall > 0 && summary->all_threads == 1) {
-        // An estimate may be longer than the thread has lived; the truth may not.
-        double percent = 100 * stats->estimate.total_ns / wall;
-        pf_out(out, ", ");
-        pf_out_fixed(out, percent < 100 ? percent : 100, 1);
-        pf_out(out, " % of wall");
-    }
-    pf_out(out, "\n");
+    put_total(out, summary);
     pf_text_why(out, stats);
     pf_text_levels(out, stats);
 }

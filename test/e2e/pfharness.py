@@ -350,6 +350,22 @@ class Case(unittest.TestCase):
         if subprocess.run(in_own_mounts("mount -t tmpfs none /mnt"), capture_output=True).returncode:
             self.skipTest("needs mount namespaces, which this machine does not allow")
 
+    def check_output(self, one):
+        """Messages and flushes together: all calls, and the time of both or none."""
+        output, flushes = one["output"], one["flushes"]
+        count = sum(f["message_count"] for f in flushes)
+        self.assertEqual(output["flush_count"], count)
+        self.assertEqual(output["call_count"], one["metrics"]["message_count"] + count)
+        parts = [f["estimated_total_duration_ns"] for f in one["functions"] + flushes]
+        whole = output["estimated_total_duration_ns"]
+        if all(f["dropped_count"] == 0 for f in one["functions"] + flushes):
+            self.assertEqual(whole, sum(parts))
+            self.assertEqual(output["estimated_total_interval_ns"], [whole, whole])
+        elif whole is not None:
+            low, high = output["estimated_total_interval_ns"]
+            self.assertTrue(low <= whole <= high, output)
+            self.assertGreaterEqual(whole, one["metrics"]["estimated_total_duration_ns"])
+
     def check(self, one):
         """The laws of a JSON object; returns it."""
         metrics = one["metrics"]
@@ -374,6 +390,7 @@ class Case(unittest.TestCase):
                     f"{array}: {row}",
                 )
                 self.assertGreater(row["message_count"], 0, f"{array}: {row}")
+        self.check_output(one)
         for function in one["functions"] + one["flushes"]:
             # A function may fail without setting errno.
             self.assertLessEqual(

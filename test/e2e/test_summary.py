@@ -91,6 +91,20 @@ class Summary(pf.Case):
             )
             self.assertLessEqual(width, 80, line)
 
+    def test_flushes_are_in_the_total(self):
+        """Of a program that flushes each line, and of one that nothing is known of but its messages."""
+        program = [pf.build("habits"), "flush", "3000"]
+        text = pf.execute(program, FORMAT="text", OUTPUT="stderr").stderr.decode("utf-8")
+        self.assertRegex(text, r"(?m)^  all calls together: [0-9.]+ [mµn]?s, every call timed, [0-9.]+ % of wall\n"
+                               r"    [0-9.]+ [mµn]?s in messages, [0-9.]+ [mµn]?s in 3 001 flushes$")
+        hottest = text[text.index("hottest call sites"):]
+        self.assertRegex(hottest, r"fflush +3.00k ")
+        one = self.check(pf.execute(program).only())
+        self.assertEqual(one["output"]["flush_count"], 3001)
+        text = pf.execute(program, FORMAT="text", OUTPUT="stderr", SAMPLE_RATE="0.000001").stderr.decode("utf-8")
+        self.assertRegex(text, r"(?m)^  all messages together: not enough samples; .*\n"
+                               r"    without 3 001 flushes, of which [0-9]+ were timed$")
+
     def test_text(self):
         long_name = "x" * 300
         for program in (

@@ -175,7 +175,7 @@ class Shown(unittest.TestCase):
             expected = shape(line)
             if line.startswith(("pfprof", "  gawk", "    from", "             ")):
                 continue
-            if line.startswith(("  slowest", "  where it went", "  all calls")):
+            if line.startswith(("  slowest", "  where messages", "  all calls")):
                 # Which call was the slowest is chance.
                 words = 2 if line.startswith("  slowest") else 3
                 expected = " ".join(expected.split()[:words])

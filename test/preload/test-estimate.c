@@ -354,6 +354,25 @@ START_TEST(parts_make_the_whole) {
 }
 END_TEST
 
+START_TEST(two_estimates_make_one) {
+    const struct pf_estimate exact = {.total_ns = 100, .low_ns = 100, .high_ns = 100};
+    const struct pf_estimate one = {1000, 970, 1040, PF_ESTIMATE_INTERVAL};
+    const struct pf_estimate other = {2000, 1960, 2030, PF_ESTIMATE_INTERVAL};
+    struct pf_estimate sum;
+    pf_estimate_sum(&exact, &exact, &sum);
+    ck_assert_int_eq(sum.kind, PF_ESTIMATE_EXACT);
+    ck_assert(sum.total_ns == 200 && sum.low_ns == 200 && sum.high_ns == 200);
+    pf_estimate_sum(&one, &exact, &sum);
+    ck_assert_int_eq(sum.kind, PF_ESTIMATE_INTERVAL);
+    ck_assert(sum.total_ns == 1100 && sum.low_ns == 1070 && sum.high_ns == 1140);
+    pf_estimate_sum(&one, &other, &sum); // errors of 30 and 40, of 40 and 30
+    ck_assert(sum.total_ns == 3000 && sum.low_ns == 2950 && sum.high_ns == 3050);
+    pf_estimate_sum(&one, &(struct pf_estimate){.total_ns = 5, .kind = PF_ESTIMATE_TOO_FEW}, &sum);
+    ck_assert_int_eq(sum.kind, PF_ESTIMATE_TOO_FEW);
+    ck_assert(sum.low_ns == 0 && sum.high_ns == 0);
+}
+END_TEST
+
 int main(int argc, char **argv) {
     if (argc > 1) { // the table of docs/sampling.md
         print_table((unsigned)atoi(argv[1]));
@@ -367,6 +386,7 @@ int main(int argc, char **argv) {
         {odd_input_gives_numbers, 0},
         {a_small_remainder_is_not_forgotten, 0},
         {parts_make_the_whole, 60},
+        {two_estimates_make_one, 0},
         {NULL, 0},
     };
     return check_main("estimate", tests);

@@ -24,7 +24,7 @@ function numbers<T extends Stats>(rows: T[]): Column<T>[] {
   const most = Math.max(1, ...rows.map(cost));
   return [
     { title: "calls", text: (r) => <span title={exact(r.message_count)}>{short(r.message_count)}</span>, value: (r) => r.message_count },
-    { title: "time", text: (r) => duration(r.estimated_total_duration_ns), value: cost, bar: (r) => cost(r) / most },
+    { title: "time", text: (r) => duration(r.estimated_total_duration_ns), value: cost, bar: (r) => (r.estimated_total_duration_ns == null ? 0 : cost(r) / most) },
     { title: "p50", text: (r) => duration(r.p50_ns), value: (r) => r.p50_ns },
     { title: "p99", text: (r) => duration(r.p99_ns), value: (r) => r.p99_ns },
     { title: "max", text: (r) => duration(r.sampled_count ? r.max_ns : null), value: (r) => r.max_ns },
@@ -41,7 +41,7 @@ function Fact({ name, children, id }: { name: string; children: ComponentChildre
 
 function Header() {
   const p = report.process, run = report.run, lost = Object.entries(m.lost_count as Record<string, number>).filter(([, n]) => n > 0);
-  const interval = m.estimated_total_interval_ns;
+  const whole = report.output.estimated_total_duration_ns != null, time = whole ? report.output : m, interval = time.estimated_total_interval_ns;
   const end = run.signal ? `signal ${run.signal}` : run.exit_status >= 0 ? `exit ${run.exit_status}` : p.state;
   return <header>
     <p class="brand">pfprof {report.pfprof}</p>
@@ -51,7 +51,7 @@ function Header() {
       · sample rate {p.sample_rate}</p>
     <dl class="facts">
       <Fact name="messages" id="message_count">{exact(m.message_count)}</Fact>
-      <Fact name="time in output">{duration(m.estimated_total_duration_ns)}
+      <Fact name={whole ? "time in output" : "time in messages"}>{duration(time.estimated_total_duration_ns)}
         {interval && interval[1] > interval[0] && <small> {duration(interval[0])} to {duration(interval[1])}</small>}</Fact>
       <Fact name="bytes" id="bytes">{bytes(m.bytes)}</Fact>
       <Fact name="wall">{duration(m.uptime_seconds * 1e9)}</Fact>
@@ -66,8 +66,15 @@ function Header() {
   </header>;
 }
 
+const timed = () => m.sampled_count + report.flushes.reduce((n, f) => n + f.sampled_count, 0);
+// A few flushes of which nobody knows the time (closing three files) leave no doubt about the rest.
+const isJudged = () => report.output.call_count === 0 || m.estimated_total_duration_ns != null &&
+  (report.output.estimated_total_duration_ns != null || report.output.flush_count < 50);
+
 function Findings() {
-  if (report.findings.length === 0) return <p class="good">Nothing here is worth changing.</p>;
+  if (report.findings.length === 0) return isJudged() ? <p class="good">Nothing here is worth changing.</p>
+    : <p class="note">Too few calls were timed to say what is worth changing: {exact(timed())} of {exact(report.output.call_count)}.
+      A higher sample rate times more; <code>pfprof run --rate 1</code> times every call.</p>;
   return <ol class="findings">{report.findings.map((f) => <li>
     <h3>{tie(f.title)}</h3>
     {f.saved_ns != null && <p class="worth"><small>saves about </small>{duration(f.saved_ns)} <small>{f.saved_low_ns === f.saved_high_ns ? "" :
@@ -145,6 +152,7 @@ function App() {
         { title: "stream", left: true, text: (s) => s.path ?? (s.kind === "none" ? "syslog" : s.kind), value: (s) => s.path ?? "" },
         { title: "kind", left: true, text: (s) => s.kind, value: (s) => s.kind }, ...numbers(report.streams),
         { title: "flushes", text: (s) => short(s.flushes.message_count), value: (s) => s.flushes.message_count },
+        { title: "their time", text: (s) => duration(s.flushes.message_count ? s.flushes.estimated_total_duration_ns : null), value: (s) => s.flushes.estimated_total_duration_ns },
         { title: "tiny", text: (s) => short(s.tiny_write_count), value: (s) => s.tiny_write_count }]} /></Section>
       <Section id="threads" title="Threads"><Table<Thread> caption="threads" rows={report.threads} columns={[
         { title: "thread", left: true, text: (t) => `${t.name} ${t.tid}`, value: (t) => t.tid }, ...numbers(report.threads),
@@ -152,7 +160,7 @@ function App() {
         { title: "longest", text: (t) => duration(t.longest_stall_ns || null), value: (t) => t.longest_stall_ns }]} /></Section>
       <Section id="messages" title="Messages">
         <div class="columns">
-          <div><h3>Write sizes</h3><Sizes /></div>
+          <div><h3>Write sizes <small>of {exact(m.sampled_count)} timed calls</small></h3><Sizes /></div>
           <div><h3>Levels</h3>{levels.length ? <Bars title="levels" rows={levels} /> : <p class="note">none found</p>}
             <h3>Errors</h3>{errors.length ? <Bars title="errors" rows={errors} /> : <p class="note">no call failed</p>}</div>
         </div>

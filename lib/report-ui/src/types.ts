@@ -26,9 +26,13 @@ export interface Paths {
   kinds: { name: string; unit: string }[]; lines: { name: string; file?: string; line?: number }[];
   samples: { frames: number[]; values: number[] }[];
 }
+export interface Output { // messages and flushes
+  call_count: number; flush_count: number;
+  estimated_total_duration_ns: number | null; estimated_total_interval_ns: [number, number] | null;
+}
 export interface Report {
   pfprof: string; process: Record<string, any>; processes: Record<string, any>[];
-  metrics: Stats & Record<string, any>; functions: Fn[]; flushes: Fn[]; call_sites: Site[];
+  metrics: Stats & Record<string, any>; output: Output; functions: Fn[]; flushes: Fn[]; call_sites: Site[];
   flush_sites: Site[]; streams: Stream[]; threads: Thread[]; levels: Record<string, number>;
   templates: Template[]; slowest: Record<string, any>[]; findings: Finding[];
   stacks: { function: string; message_count: number; frames: Place[] }[];
