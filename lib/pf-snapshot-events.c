@@ -30,7 +30,43 @@ static void fill_stack(PfSnapshot *self, const pf_model_process *process, PfStac
     row->weight = (double)from->weight / 16;
 }
 
-static void make_stacks_of(PfSnapshot *self, GPtrArray *rows, uint32_t index) {
+// Equal for stacks of the same lines, wherever the loader put their modules.
+static gchar *stack_key(const PfStack *stack) {
+    GString *key = g_string_new(NULL);
+    g_string_printf(key, "%s %u", stack->function, stack->stream);
+    for (guint i = 0; i < stack->depth; i++) {
+        const PfFrame *frame = &stack->frames[i];
+        const PfModule *module = frame->module;
+        g_string_append_printf(key, " %" G_GINT64_MODIFIER "x",
+                               module != NULL ? frame->address - module->bias : frame->address);
+        if (module != NULL) {
+            g_string_append(key, *module->build_id != 0 ? module->build_id : module->path);
+        }
+    }
+    return g_string_free(key, FALSE);
+}
+
+// The index of the row, which goes to the one that another process has of the same stack.
+static guint add_stack(GPtrArray *rows, GHashTable *known, PfStack *row) {
+    if (known != NULL) {
+        gchar *key = stack_key(row);
+        gpointer index;
+        if (g_hash_table_lookup_extended(known, key, NULL, &index)) {
+            PfStack *same = g_ptr_array_index(rows, GPOINTER_TO_UINT(index));
+            same->taken += row->taken;
+            same->total_duration_ns += row->total_duration_ns;
+            same->weight += row->weight;
+            pf_stack_unref(row);
+            g_free(key);
+            return GPOINTER_TO_UINT(index);
+        }
+        g_hash_table_insert(known, key, GUINT_TO_POINTER(rows->len));
+    }
+    g_ptr_array_add(rows, row);
+    return rows->len - 1;
+}
+
+static void make_stacks_of(PfSnapshot *self, GPtrArray *rows, GHashTable *known, uint32_t index) {
     const pf_model_process *process = pf_model_process_at(self->model, index);
     pf_reader view = pf_reader_view(process->reader);
     const struct pf_stacks *stacks =
@@ -46,8 +82,7 @@ static void make_stacks_of(PfSnapshot *self, GPtrArray *rows, uint32_t index) {
             }
             PfStack *row = pf_stack_new();
             fill_stack(self, process, row, from, depth);
-            *place = rows->len;
-            g_ptr_array_add(rows, row);
+            *place = add_stack(rows, known, row);
             link = from->next;
         }
     }
@@ -56,8 +91,11 @@ static void make_stacks_of(PfSnapshot *self, GPtrArray *rows, uint32_t index) {
 GPtrArray *pf_snapshot_make_stacks(PfSnapshot *self) {
     GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)pf_stack_unref);
     pf_pair_map_init(&self->stack_of, 256);
+    g_autoptr(GHashTable) known = self->model->processes->len > 1
+                                      ? g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL)
+                                      : NULL;
     for (uint32_t i = 0; i < self->model->processes->len; i++) {
-        make_stacks_of(self, rows, i);
+        make_stacks_of(self, rows, known, i);
     }
     return rows;
 }

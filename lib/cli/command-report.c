@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define MOST_STACKS 5u // of one call site
+
 static const cli_option options[] = {
     {"html", 0, "FILE", "write one page that needs nothing else, for a browser"},
     {"site", 0, "TEXT", "only call sites whose function, file or place contains TEXT, with stacks"},
@@ -12,16 +14,24 @@ static const cli_option options[] = {
     CLI_HELP,
 };
 
+static gint heavier_first(gconstpointer a, gconstpointer b) {
+    gdouble one = (*(PfStack *const *)a)->weight;
+    gdouble other = (*(PfStack *const *)b)->weight;
+    return one > other ? -1 : one < other;
+}
+
 static void put_stacks(GString *text, PfSnapshot *snapshot, PfSymbolizer *symbolizer,
                        const PfCallSite *site) {
     GPtrArray *stacks = pf_snapshot_get_stacks(snapshot);
-    guint shown = 0;
-    for (guint i = 0; i < stacks->len && shown < 5; i++) {
-        const PfStack *stack = g_ptr_array_index(stacks, i);
-        if (stack->depth == 0 || stack->frames[0].address != site->address ||
-            strcmp(stack->function, site->function) != 0) {
-            continue;
+    g_autoptr(GPtrArray) mine = g_ptr_array_new();
+    for (guint i = 0; i < stacks->len; i++) {
+        if (pf_stack_begins_at(g_ptr_array_index(stacks, i), site)) {
+            g_ptr_array_add(mine, g_ptr_array_index(stacks, i));
         }
+    }
+    g_ptr_array_sort(mine, heavier_first);
+    for (guint i = 0; i < mine->len && i < MOST_STACKS; i++) {
+        const PfStack *stack = g_ptr_array_index(mine, i);
         g_autofree gchar *count = pf_human_count(stack->weight);
         g_string_append_printf(text, "    stack, about %s calls\n", count);
         for (guint f = 0; f < stack->depth; f++) {
@@ -31,7 +41,6 @@ static void put_stacks(GString *text, PfSnapshot *snapshot, PfSymbolizer *symbol
             g_autofree gchar *safe = pf_human_text(where, 0);
             g_string_append_printf(text, "      %s\n", safe);
         }
-        shown++;
     }
 }
 

@@ -103,18 +103,6 @@ static void add_templates(GPtrArray *lines, const PfCallSite *site) {
 
 // --- call stacks
 
-static gboolean is_at(const PfStack *stack, const PfCallSite *site) {
-    if (stack->depth == 0 || strcmp(stack->function, site->function) != 0) {
-        return FALSE;
-    }
-    const PfFrame *frame = &stack->frames[0];
-    if (frame->module == NULL || site->module == NULL) {
-        return frame->address == site->address;
-    }
-    return frame->address - frame->module->bias == site->address - site->module->bias &&
-           strcmp(frame->module->path, site->module->path) == 0;
-}
-
 static gint heavier_first(gconstpointer a, gconstpointer b) {
     gdouble one = (*(PfStack *const *)a)->weight;
     gdouble other = (*(PfStack *const *)b)->weight;
@@ -145,7 +133,7 @@ static void add_stacks(GPtrArray *lines, PfSnapshot *window, PfSymbolizer *symbo
     gdouble whole = 0;
     for (guint i = 0; i < all->len; i++) {
         PfStack *stack = g_ptr_array_index(all, i);
-        if (is_at(stack, site)) {
+        if (pf_stack_begins_at(stack, site)) {
             g_ptr_array_add(mine, stack);
             whole += stack->weight;
         }

@@ -136,6 +136,23 @@ class Report(Case):
         self.assertIn("stack, about", text)
         self.assertRegex(text, r"\(95 %: \d.* to \d.*\)")
 
+    def test_stacks_of_several_processes(self):
+        """The loader puts each process elsewhere; what is the same line is one stack all the same."""
+        path = self.record("several", "bash", "-c", f"for i in 1 2 3 4 5 6; do {pf.build('habits')} unbuffered 40; done",
+                           extra={"PF_DIR": self.folder})
+        report = self.report(path)
+        self.assertGreater(len({p["pid"] for p in report["processes"]}), 5)
+        stacks = [s for s in report["stacks"] if any(f["symbol"] == "unbuffered" for f in s["frames"])]
+        places = [(s["function"], *((f["module"], f["offset"]) for f in s["frames"])) for s in stacks]
+        self.assertEqual(len(places), len(set(places)), places)
+        site = max(report["call_sites"], key=lambda s: s["message_count"] * (s["symbol"] == "unbuffered"))
+        self.assertEqual(site["message_count"], 240)
+        mine = [s for s in stacks if s["function"] == site["function"] and s["frames"][0]["offset"] == site["offset"]]
+        self.assertEqual(len(mine), 1)
+        self.assertGreater(mine[0]["message_count"], 60)  # one process alone makes 40 calls
+        text = command("report", "--site", "in unbuffered", path).stdout.decode()
+        self.assertEqual(text.count(f"stack, about {mine[0]['message_count']:.0f} calls"), 1, text)
+
     def test_a_site_of_which_little_was_timed(self):
         path = os.path.join(self.folder, "few.pfs")
         command("run", "--rate", "0.0001", "--save", path, "--", pf.build("habits"), "debug", "2000")

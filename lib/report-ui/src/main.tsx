@@ -92,7 +92,8 @@ function Spark({ fn }: { fn: Fn }) {
 }
 
 function SiteDetail({ site }: { site: Site }) {
-  const stacks = report.stacks.filter((s) => s.function === site.function && s.frames[0]?.address === site.address).slice(0, 3);
+  const stacks = report.stacks.filter((s) => s.function === site.function && s.frames[0]?.module === site.module && s.frames[0].offset === site.offset)
+    .sort((a, b) => b.message_count - a.message_count).slice(0, 3);
   return <div>
     <p>{site.file ? `${site.file}:${site.line}` : `${site.module}+0x${site.offset.toString(16)}`} · timed {exact(site.sampled_count)} of {exact(site.message_count)}
       {site.estimated_total_interval_ns && ` · 95 %: ${duration(site.estimated_total_interval_ns[0])} to ${duration(site.estimated_total_interval_ns[1])}`}</p>
