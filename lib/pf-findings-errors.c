@@ -6,6 +6,17 @@
 
 // --- errors
 
+// What was written is gone, whatever the share: through a buffer only every hundredth call may fail.
+static gboolean loses_data(const gchar *name) {
+    static const gchar *const names[] = {"ENOSPC", "EDQUOT", "EIO", "EFBIG"};
+    for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return TRUE;
+        }
+    }
+    return FALSE;
+}
+
 static const gchar *advice_on(const gchar *name) {
     if (strcmp(name, "EAGAIN") == 0) {
         return "wait for POLLOUT, or drop the message and count it; do not try again at once";
@@ -13,41 +24,61 @@ static const gchar *advice_on(const gchar *name) {
     if (strcmp(name, "EPIPE") == 0) {
         return "stop writing when the reader has gone";
     }
-    return strcmp(name, "ENOSPC") == 0 || strcmp(name, "EDQUOT") == 0
-               ? "the messages are lost: say so elsewhere, and stop"
+    return loses_data(name)
+               ? "what was written is lost: look at the result, say so elsewhere, and stop"
                : "look at the result of the call: these messages are lost";
 }
 
-void pf_find_errors(pf_search *self) {
-    GPtrArray *errors = pf_snapshot_get_errors(self->snapshot);
+static const PfCallSite *site_that_failed(const pf_search *self, const gchar *function) {
     GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
-    const PfErrorCount *error = errors->len > 0 ? g_ptr_array_index(errors, 0) : NULL;
-    const PfCallSite *site = NULL;
-    if (error == NULL || error->count < 100) {
-        return;
-    }
+    const PfCallSite *most = NULL;
     for (guint i = 0; i < sites->len; i++) {
         const PfCallSite *one = g_ptr_array_index(sites, i);
-        if (strcmp(one->function, error->function) == 0 &&
-            (site == NULL || one->stats.error_count > site->stats.error_count)) {
-            site = one;
+        if (strcmp(one->function, function) == 0 &&
+            (most == NULL || one->stats.error_count > most->stats.error_count)) {
+            most = one;
         }
     }
-    // A program that tries ten times before it waits is in order; one that fails most of the time not.
-    if (site == NULL ||
-        (gdouble)site->stats.error_count < 0.2 * (gdouble)site->stats.message_count) {
-        return;
+    return most;
+}
+
+// Who stops when the disk is full fails once or twice, and a loop that waits for POLLOUT meets EAGAIN once
+// for each write at most.  Other errors: one that tries ten times before it waits is in order.
+static gboolean goes_on(const PfErrorCount *error, gdouble share) {
+    if (loses_data(error->name)) {
+        return error->count >= 10;
     }
-    gdouble share = (gdouble)site->stats.error_count / (gdouble)site->stats.message_count;
+    return error->count >= 100 && share >= (strcmp(error->name, "EAGAIN") == 0 ? 0.75 : 0.2);
+}
+
+static gboolean find_error(pf_search *self, const PfErrorCount *error) {
+    const PfCallSite *site = site_that_failed(self, error->function);
+    if (site == NULL) {
+        return FALSE;
+    }
+    gdouble share = (gdouble)site->stats.error_count / (gdouble)MAX(site->stats.message_count, 1);
+    if (!goes_on(error, share)) {
+        return FALSE;
+    }
     g_autofree gchar *place = pf_search_place(self, site);
     g_autofree gchar *count = pf_grouped_text(site->stats.error_count);
+    g_autofree gchar *calls = pf_grouped_text(site->stats.message_count);
     PfFinding *found = pf_search_add(
         self, "errors",
         g_strdup_printf("%s goes on when %s fails with %s", place, error->function, error->name),
-        g_strdup_printf("%s of its calls failed, %.0f %%", count, 100 * share),
-        g_strdup(advice_on(error->name)), pf_saving_of(&site->stats, share));
+        g_strdup_printf("%s of its %s calls failed", count, calls),
+        g_strdup(advice_on(error->name)),
+        loses_data(error->name) ? (pf_saving){0} : pf_saving_of(&site->stats, share));
     found->place = g_steal_pointer(&place);
     found->saved_calls = (gdouble)site->stats.error_count;
+    return TRUE;
+}
+
+// The most frequent one that is worth a word.
+void pf_find_errors(pf_search *self) {
+    GPtrArray *errors = pf_snapshot_get_errors(self->snapshot);
+    for (guint i = 0; i < errors->len && !find_error(self, g_ptr_array_index(errors, i)); i++) {
+    }
 }
 
 // --- short writes

@@ -41,6 +41,8 @@ gchar *pf_search_place(const pf_search *self, const PfCallSite *site);
 // The line to blame for most of the calls to a stream; NULL: none.  Flushes: of those.
 gchar *pf_search_place_of_stream(const pf_search *self, const PfStream *stream, gboolean messages,
                                  const PfCallSite **ret_site);
+// Switched out for so short that nobody was waited for: the write woke its reader, which then ran first.
+gboolean pf_search_makes_way(const PfStats *stats);
 // Logging, rather than what the program is there to write.
 gboolean pf_search_is_log(const pf_search *self, const PfCallSite *site);
 // A call out of the C++ library.

@@ -38,10 +38,12 @@ static void find_blocked(pf_search *self, const PfStream *stream) {
     const PfReasonShare *blocked = &stream->stats.reasons[PF_REASON_BLOCKED];
     const gchar *reader = reader_of(stream->kind);
     pf_saving saving = pf_saving_of_reason(&stream->stats, PF_REASON_BLOCKED, 1);
-    if (reader == NULL || blocked->share < 0.5 || !pf_saving_is_worth(self, saving)) {
+    if (reader == NULL || blocked->share < 0.5 || pf_search_makes_way(&stream->stats) ||
+        !pf_saving_is_worth(self, saving)) {
         return;
     }
-    g_autofree gchar *place = pf_search_place_of_stream(self, stream, TRUE, NULL);
+    const PfCallSite *site = NULL;
+    g_autofree gchar *place = pf_search_place_of_stream(self, stream, TRUE, &site);
     g_autofree gchar *name = pf_stream_title(stream);
     g_autofree gchar *slowest = pf_duration_text((gdouble)stream->stats.max_ns);
     PfFinding *found = pf_search_add(
@@ -51,8 +53,10 @@ static void find_blocked(pf_search *self, const PfStream *stream) {
                         "switched out; the longest call took %s",
                         100 * blocked->share, 100 * MAX(blocked->low, 0),
                         100 * MAX(blocked->high, 0), name, slowest),
-        g_strdup("hand messages to a thread of their own through a bounded queue that drops and "
-                 "counts, or make the reader quicker"),
+        g_strdup(site != NULL && pf_search_is_log(self, site)
+                     ? "hand messages to a thread of their own through a bounded queue that drops "
+                       "and counts, or make the reader quicker"
+                     : "make the reader quicker, or write from a thread of its own"),
         saving);
     found->place = g_steal_pointer(&place);
 }

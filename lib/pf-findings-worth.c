@@ -174,7 +174,6 @@ static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
         g_strdup(debug ? "raise the level, or test it before the message is made"
                        : "lower what it says to a level that is off, sample it, or sum it up"),
         of_thread);
-    found->wall_percent = percent * of_thread.ns;
     found->place = g_steal_pointer(&place);
     found->saved_calls = (gdouble)site->stats.message_count;
     return TRUE;

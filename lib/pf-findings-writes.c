@@ -24,6 +24,10 @@ static void find_tiny(pf_search *self, const PfStream *stream) {
     gdouble each = calls > 0 ? (gdouble)stats->bytes / calls : 0;
     gdouble fewer = 1 - each / PF_BUFFER;
     pf_saving saving = pf_saving_of_reason(stats, PF_REASON_FLUSH, fewer * tiny / calls);
+    if (pf_search_makes_way(stats)) {
+        saving = pf_saving_add(saving,
+                               pf_saving_of_reason(stats, PF_REASON_BLOCKED, fewer * tiny / calls));
+    }
     if (fewer <= 0 || !pf_saving_is_worth(self, saving)) {
         return;
     }
@@ -41,14 +45,15 @@ static void find_tiny(pf_search *self, const PfStream *stream) {
         self, is_endl ? "endl" : "tiny-writes",
         g_strdup_printf(is_endl
                             ? "%s flushes after %.0f B each: a full buffer saves %s system calls"
-                            : "%s writes %.0f B per call, unbuffered: a buffer of 8 KiB saves "
+                            : "%s writes %.0f B per call: a buffer of 8 KiB saves "
                               "%s system calls",
                         place != NULL ? place : name, each, saved),
         g_strdup_printf("%s writes of less than 512 B to %s, %.0f B on average", count, name, each),
-        g_strdup(is_endl    ? WITHOUT_ENDL
-                 : is_stdio ? "give the stream a buffer: setvbuf (file, NULL, _IOFBF, 8192), and "
-                              "flush where a reader waits"
-                            : "gather messages in a buffer of 8 KiB, or write through stdio"),
+        g_strdup(is_endl ? WITHOUT_ENDL
+                 : is_stdio
+                     ? "give the stream a whole buffer: setvbuf (file, NULL, _IOFBF, 8192), and "
+                       "flush where a reader waits"
+                     : "gather messages in a buffer of 8 KiB, or write through stdio"),
         saving);
     found->place = g_steal_pointer(&place);
     found->saved_calls = tiny * fewer;

@@ -75,6 +75,14 @@ gboolean pf_saving_is_worth(const pf_search *self, pf_saving saving) {
            saving.ns <= 4 * saving.low;
 }
 
+#define MAKES_WAY_NS 100e3
+
+gboolean pf_search_makes_way(const PfStats *stats) {
+    const PfReasonShare *blocked = &stats->reasons[PF_REASON_BLOCKED];
+    return blocked->count > 0 &&
+           (gdouble)blocked->total_ns < MAKES_WAY_NS * (gdouble)blocked->count;
+}
+
 // --- places
 
 static const gchar *short_file(const gchar *file) {
@@ -211,9 +219,13 @@ PfFinding *pf_search_add(pf_search *self, const gchar *kind, gchar *title, gchar
     return row;
 }
 
+// What is wrong, and not only slow, has no saving: it comes before all that has.
 static gint more_first(gconstpointer a, gconstpointer b) {
     const PfFinding *one = *(PfFinding *const *)a;
     const PfFinding *other = *(PfFinding *const *)b;
+    if ((one->saved_ns < 0) != (other->saved_ns < 0)) {
+        return one->saved_ns < 0 ? -1 : 1;
+    }
     return one->low_ns < other->low_ns ? 1 : one->low_ns > other->low_ns ? -1 : 0;
 }
 
@@ -222,8 +234,8 @@ static gint more_first(gconstpointer a, gconstpointer b) {
  * @self: a snapshot
  * @symbolizer: (nullable): where to look names up; %NULL for a new one
  *
- * Finds what should be changed: what saves most first, at most %PF_MOST_FINDINGS.  Nothing is said
- * without a lower limit of what it saves that is worth the trouble; most programs have no findings.
+ * Finds what should be changed, at most %PF_MOST_FINDINGS: first what loses data or endangers the
+ * process, then what saves most.  Nothing is said of time without a lower limit of what it saves that is worth the trouble; most programs have no findings.
  *
  * Returns: (transfer container) (element-type PfFinding): findings
  */

@@ -16,9 +16,11 @@ HABITS = {
     "sync": ("flush-per-line", 300), "lock": ("lock", 8000), "pipe": ("blocked", 400),
     "eagain": ("errors", 100000), "duplicates": ("duplicates", 100000), "debug": ("not-worth", 60000),
     "handler": ("signal-handler", 0), "short": ("short-writes", 200), "storm": ("storm", 40000), "forked": ("fork-exec", 0),
+    "full": ("errors", 40000),
 }
 HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "4000"], ["batch", "400000"],
-           ["report", "400000"], ["steadily", "40000"], ["whole", "200"], ["spawner"])
+           ["report", "400000"], ["steadily", "40000"], ["whole", "200"], ["spawner"], ["polls", "4000"],
+           ["woken", "20000"])
 
 
 class Findings(Case):
@@ -84,6 +86,15 @@ class Findings(Case):
                 for rate in ("1", "0.05"):
                     with self.subTest(program, rate=rate):
                         self.assertEqual(self.kinds("healthy", *program, rate=rate), [])
+
+    def test_of_the_wall(self):
+        """A thread that ends early: what its lines cost is a part of the run, not of its life."""
+        report = self.report(self.record("worker", pf.build("habits"), "worker", 1500000))
+        found = [f for f in report["findings"] if f["kind"] == "not-worth"]
+        self.assertEqual(len(found), 1)
+        wall = report["metrics"]["uptime_seconds"] * 1e9
+        self.assertAlmostEqual(found[0]["wall_percent"], 100 * found[0]["saved_ns"] / wall, delta=0.1)
+        self.assertLess(found[0]["wall_percent"], 50)
 
     def test_sound(self):
         for f in self.report(self.record("sound", pf.build("habits"), "tiny", 50000))["findings"]:

@@ -8,6 +8,8 @@
 //   debug      debug messages into app.log           handler     printf in a signal handler
 //   short      takes a short write for a whole one    whole       writes the rest
 //   storm      two threads log 40,000 errors at once  forked      a thread's process prints between fork and exec
+//   full       a full disk behind stdio              worker      a thread logs and ends, the others live on
+//   polls      waits for room after each EAGAIN      woken       one processor for a pipe's two ends
 //   buffered   lines through stdio                   batched     write(2) of 8 KiB
 //   quiet      work, and a line now and then         several     syncs fifty records at once
 //   spawner    the same as forked with write(2)      steadily    logs all the time at one rate
@@ -15,7 +17,9 @@
 // Files go into $PF_DIR.
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +37,8 @@ static char *path_of(const char *name) {
     snprintf(path, sizeof path, "%s/%s", folder ? folder : ".", name);
     return path;
 }
+
+static void pause_ms(int ms) { nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL); }
 
 static void work(long rounds) {
     for (volatile long i = 0; i < rounds; i++) {
@@ -131,6 +137,77 @@ static void eagain(void) {
     }
 }
 
+static void full(void) {
+    file = fopen("/dev/full", "w");
+    for (int i = 0; i < count; i++) {
+        fprintf(file, "INFO: line %d of somebody's data\n", i); // habit: full
+    }
+}
+
+static void *work_and_log(void *arg) {
+    for (int i = 0; i < count; i++) {
+        fprintf(file, "DEBUG: step %d of %d\n", i, count); // habit: worker
+    }
+    return arg;
+}
+
+static void worker(void) {
+    pthread_t thread;
+    file = fopen(path_of("app.log"), "w");
+    pthread_create(&thread, NULL, work_and_log, NULL);
+    pthread_join(thread, NULL);
+    pause_ms(900);
+}
+
+static void *slow_reader(void *arg) {
+    char block[4096];
+    while (read(*(int *)arg, block, sizeof block) > 0) {
+        work(20000);
+    }
+    return NULL;
+}
+
+static void polls(void) {
+    int fd[2];
+    pthread_t thread;
+    static char line[4000];
+    (void)!pipe(fd);
+    fcntl(fd[1], F_SETFL, O_NONBLOCK);
+    pthread_create(&thread, NULL, slow_reader, &fd[0]);
+    for (int i = 0; i < count; i++) {
+        while (write(fd[1], line, sizeof line) < 0) {
+            poll(&(struct pollfd){fd[1], POLLOUT, 0}, 1, -1);
+        }
+    }
+    close(fd[1]);
+    pthread_join(thread, NULL);
+}
+
+static void *quick_reader(void *arg) {
+    char block[65536];
+    while (read(*(int *)arg, block, sizeof block) > 0) {
+    }
+    return NULL;
+}
+
+static void woken(void) {
+    int fd[2];
+    pthread_t thread;
+    cpu_set_t one;
+    static char record[600];
+    CPU_ZERO(&one);
+    CPU_SET((size_t)sched_getcpu(), &one);
+    sched_setaffinity(0, sizeof one, &one);
+    (void)!pipe(fd);
+    pthread_create(&thread, NULL, quick_reader, &fd[0]);
+    for (int i = 0; i < count; i++) {
+        (void)!write(fd[1], record, sizeof record);
+        work(5000);
+    }
+    close(fd[1]);
+    pthread_join(thread, NULL);
+}
+
 // Records of 4,999 bytes, each line another, into a pipe that has room for 4,096 and is emptied each time.
 static void shortly(int whole) {
     int fd[2];
@@ -176,8 +253,6 @@ static void handler(void) {
         raise(SIGUSR1);
     }
 }
-
-static void pause_ms(int ms) { nanosleep(&(struct timespec){.tv_nsec = ms * 1000000L}, NULL); }
 
 static void *stormer(void *arg) {
     for (int i = 0; i < count / 2; i++) {
@@ -284,6 +359,10 @@ int main(int argc, char **argv) {
     : !strcmp(name, "storm")      ? storm()
     : !strcmp(name, "forked")     ? forked(0)
     : !strcmp(name, "spawner")    ? forked(1)
+    : !strcmp(name, "full")       ? full()
+    : !strcmp(name, "worker")     ? worker()
+    : !strcmp(name, "polls")      ? polls()
+    : !strcmp(name, "woken")      ? woken()
     : !strcmp(name, "steadily")   ? steadily()
     : !strcmp(name, "batch")      ? batch(300, 0)
     : !strcmp(name, "report")     ? batch(40, 1)
