@@ -3,6 +3,7 @@
 #pragma once
 #include "pf-findings.h"
 #include "pf-snapshot-private.h"
+#include "pf-table.h"
 
 // Said is only what costs at least a fiftieth of the wall time, and no less than 10 ms.
 #define PF_WORTH_SHARE 0.02
@@ -34,6 +35,8 @@ gboolean pf_saving_is_worth(const pf_search *self, pf_saving saving);
 // Takes title, evidence and next step.
 PfFinding *pf_search_add(pf_search *self, const gchar *kind, gchar *title, gchar *evidence,
                          gchar *next_step, pf_saving saving);
+// The row of the table with that name; PF_CALL_COUNT: none.
+unsigned pf_call_named(const gchar *function);
 // The row of a site of the model; NULL: none.
 const PfCallSite *pf_search_site(const pf_search *self, guint32 index);
 // `src/log.c:88 in log_line`

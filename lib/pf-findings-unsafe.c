@@ -9,19 +9,12 @@
 #include <unistd.h>
 
 static gboolean is_unsafe_call(unsigned call) {
-    unsigned family = pf_calls[call].family;
+    unsigned family = call < PF_CALL_COUNT ? pf_calls[call].family : PF_FAMILY_COUNT;
     return family == PF_FAMILY_STDIO || family == PF_FAMILY_FORMAT || family == PF_FAMILY_WIDE ||
            family == PF_FAMILY_SYSLOG;
 }
 
-static gboolean is_unsafe(const gchar *function) {
-    for (unsigned call = 0; call < PF_CALL_COUNT; call++) {
-        if (strcmp(pf_calls[call].name, function) == 0) {
-            return is_unsafe_call(call);
-        }
-    }
-    return FALSE;
-}
+static gboolean is_unsafe(const gchar *function) { return is_unsafe_call(pf_call_named(function)); }
 
 // --- signal handlers
 

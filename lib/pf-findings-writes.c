@@ -36,9 +36,8 @@ static void find_tiny(pf_search *self, const PfStream *stream) {
     g_autofree gchar *name = pf_stream_title(stream);
     g_autofree gchar *count = pf_grouped_text((guint64)tiny);
     g_autofree gchar *saved = pf_grouped_text((guint64)(tiny * fewer));
-    gboolean is_stdio = site != NULL && (g_strstr_len(site->function, -1, "put") != NULL ||
-                                         g_strstr_len(site->function, -1, "print") != NULL ||
-                                         g_str_has_prefix(site->function, "fwrite"));
+    unsigned call = site != NULL ? pf_call_named(site->function) : PF_CALL_COUNT;
+    gboolean is_stdio = call != PF_CALL_COUNT && pf_is_buffered(call);
     // Streams of C++ have a buffer: who empties it after each line says std::endl, or std::flush.
     gboolean is_endl = site != NULL && pf_site_is_iostream(site);
     PfFinding *found = pf_search_add(

@@ -104,6 +104,14 @@ static gchar *name_place(const PfPlace *place) {
                            place->function != NULL ? place->function : "");
 }
 
+unsigned pf_call_named(const gchar *function) {
+    unsigned call = 0;
+    while (call < PF_CALL_COUNT && strcmp(pf_calls[call].name, function) != 0) {
+        call++;
+    }
+    return call;
+}
+
 const PfCallSite *pf_search_site(const pf_search *self, guint32 index) {
     const pf_site *wanted = pf_model_site_at(self->snapshot->model, index);
     GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);

@@ -134,14 +134,9 @@ static pf_model_stream read_stream(loader *self, unsigned id) {
     return stream;
 }
 
-static bool goes_through_a_file(unsigned call) {
-    unsigned family = pf_calls[call].family;
-    return family == PF_FAMILY_STDIO || family == PF_FAMILY_FORMAT || family == PF_FAMILY_WIDE;
-}
-
 static uint32_t find_stream(loader *self, uint64_t key) {
     unsigned id = (unsigned)(key >> PF_KEY_STREAM_SHIFT);
-    if (id == PF_STREAM_NONE && goes_through_a_file(pf_key_call(key))) {
+    if (id == PF_STREAM_NONE && pf_is_buffered(pf_key_call(key))) {
         id = PF_STREAM_IN_MEMORY;
     }
     uint32_t *index = &self->process->stream_of[id];

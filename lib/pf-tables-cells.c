@@ -5,16 +5,6 @@
 #define MOST_SITE_TEMPLATES 64u
 #define TINY_CLASSES 10u // of size_classes: less than 512 bytes
 
-// Does the call's family put its bytes into a FILE's buffer?
-static gboolean is_buffered(unsigned call) {
-    switch (pf_calls[call].family) {
-    case PF_FAMILY_STDIO:
-    case PF_FAMILY_FORMAT:
-    case PF_FAMILY_WIDE: return TRUE;
-    default: return FALSE;
-    }
-}
-
 // Does the kernel's wchar count what this call wrote?
 static gboolean counted_by_kernel(unsigned call, PfStreamKind kind) {
     if (kind == PF_STREAM_KIND_MEMORY) {
@@ -168,7 +158,7 @@ static void note_flushes(pf_stream_sums *stream, const pf_cell *cell, const pf_n
     }
     double stands_for = timed != 0 ? (double)n->calls / (double)timed : 0;
     double to_kernel = 1; // share of the calls that write(2)
-    if (is_buffered(cell->call)) {
+    if (pf_is_buffered(cell->call)) {
         uint64_t out = reason[PF_WHY_FLUSH].count + reason[PF_WHY_BLOCKED].count;
         stream->buffered_bytes += (double)n->bytes;
         stream->flush_ns += stands_for * ((double)reason[PF_WHY_FLUSH].sum_ns +
@@ -257,7 +247,7 @@ static void count_thread(pf_site_sums *site, const pf_cell *cell) {
 // A stream's flushes are charged to those who filled its buffer, by exact bytes.
 static void charge_flushes(pf_sums *sums, const pf_cell *cell) {
     pf_stream_sums *stream = &sums->streams[cell->stream];
-    if (is_buffered(cell->call) && stream->buffered_bytes > 0) {
+    if (pf_is_buffered(cell->call) && stream->buffered_bytes > 0) {
         double charge = stream->flush_ns * (double)cell->bytes / stream->buffered_bytes;
         sums->sites[cell->site].group.charged_flush_ns += charge;
         stream->messages.charged_flush_ns += charge;

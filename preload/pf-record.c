@@ -361,13 +361,14 @@ static PF_COLD void record_slowest(struct pf_slot *slot, const struct pf_event *
 
 // Did this call hand bytes to the kernel?  A stream's buffer that holds less than it had and got has
 // been emptied meanwhile; all other families go there every time.
-PF_INLINE bool flushed(const struct pf_probe *probe, unsigned family, uint64_t bytes) {
+PF_INLINE bool flushed(const struct pf_probe *probe, unsigned call, uint64_t bytes) {
     if (probe->stream != NULL) {
         size_t now = pending(probe->stream);
-        return family == PF_FAMILY_WIDE || bytes == 0 ? now < probe->pending
-                                                      : now != probe->pending + bytes;
+        return pf_calls[call].family == PF_FAMILY_WIDE || bytes == 0
+                   ? now < probe->pending
+                   : now != probe->pending + bytes;
     }
-    return family != PF_FAMILY_STDIO && family != PF_FAMILY_FORMAT && family != PF_FAMILY_WIDE;
+    return !pf_is_buffered(call);
 }
 
 PF_INLINE unsigned size_class(uint64_t bytes) {
@@ -392,10 +393,9 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
     if (PF_UNLIKELY(probe->lock_ns != 0)) { // three clock reads lie in between then
         probe->lock_ns = probe->lock_ns < latency ? probe->lock_ns : latency;
     }
-    unsigned family = pf_calls[pf_key_call(key)].family;
-    enum pf_why why = switched                        ? PF_WHY_BLOCKED
-                      : flushed(probe, family, bytes) ? PF_WHY_FLUSH
-                                                      : PF_WHY_FORMAT;
+    enum pf_why why = switched                                  ? PF_WHY_BLOCKED
+                      : flushed(probe, pf_key_call(key), bytes) ? PF_WHY_FLUSH
+                                                                : PF_WHY_FORMAT;
     add_latency(slot, detail, probe->certain, probe->period, latency);
     if (PF_LIKELY(probe->switches_by != PF_SWITCHES_UNKNOWN)) {
         add_sums(&detail->why[why], latency - probe->lock_ns);

@@ -9,10 +9,7 @@ static enum pf_kind kind_of(const struct pf_row *row) {
     if (row->stream != PF_STREAM_NONE) {
         return pf_stream_kind(row->stream);
     }
-    unsigned family = pf_calls[row->call].family;
-    return family == PF_FAMILY_STDIO || family == PF_FAMILY_FORMAT || family == PF_FAMILY_WIDE
-               ? PF_KIND_MEMORY
-               : PF_KIND_UNKNOWN;
+    return pf_is_buffered(row->call) ? PF_KIND_MEMORY : PF_KIND_UNKNOWN;
 }
 
 static void add_row(struct pf_summary *summary, size_t room, const struct pf_slot *slot,

@@ -21,14 +21,22 @@
 #define PF_BYTES_DATAGRAMS(...) false, false
 #define PF_BYTES_NOTHING false, false
 
+#define PF_BY_FD(...) true
+#define PF_BY_STREAM(...) false
+#define PF_BY_UNLOCKED(...) false
+#define PF_BY_FLUSHING(...) false
+#define PF_BY_CLOSING(...) false
+#define PF_BY_CLOSING_ALL false
+#define PF_BY_NOFD false
+
 const struct pf_call_info pf_calls[PF_CALL_COUNT] = {
 #define PF_CALL(name, ret, params, args, family, bytes, fd, text)                                  \
-    {#name, PF_FAMILY_##family, PF_BYTES_##bytes, PF_NEVER_##ret},
+    {#name, PF_FAMILY_##family, PF_BYTES_##bytes, PF_BY_##fd, PF_NEVER_##ret},
 #define PF_VCALL(name, ret, params, last, vname, vargs, family, bytes, fd, text)                   \
-    {#name, PF_FAMILY_##family, PF_BYTES_##bytes, PF_NEVER_##ret},
-#define PF_TAIL(name, family, why) {#name, PF_FAMILY_##family, true, false, true},
-#define PF_HOOK(name, family, why) {#name, PF_FAMILY_##family, false, false, false},
-#define PF_SCOPE(name, timed, why) {#name, PF_FAMILY_SCOPE, false, false, PF_##timed},
+    {#name, PF_FAMILY_##family, PF_BYTES_##bytes, PF_BY_##fd, PF_NEVER_##ret},
+#define PF_TAIL(name, family, why) {#name, PF_FAMILY_##family, true, false, false, true},
+#define PF_HOOK(name, family, why) {#name, PF_FAMILY_##family, false, false, false, false},
+#define PF_SCOPE(name, timed, why) {#name, PF_FAMILY_SCOPE, false, false, false, PF_##timed},
 #define PF_TIMED false
 #define PF_UNTIMED true
 #include "pf-calls.def"

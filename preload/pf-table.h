@@ -38,6 +38,7 @@ struct pf_call_info {
     uint8_t family;
     bool bytes_unknown; // libc does not say how many bytes went out
     bool may_be_short;  // takes fewer bytes than it was given, and says so
+    bool by_descriptor; // the caller names it, so each call goes to the kernel (dprintf is FORMAT)
     bool never_timed;   // noreturn rows and jumped-to rows
 };
 extern const struct pf_call_info pf_calls[PF_CALL_COUNT];
@@ -45,5 +46,11 @@ extern const char *const pf_family_names[PF_FAMILY_COUNT];
 
 // A flush, a process call or a profiled scope is not a message.
 static inline bool pf_is_message(unsigned call) { return pf_calls[call].family < PF_FAMILY_FLUSH; }
+// Does it put its bytes into a FILE's buffer?
+static inline bool pf_is_buffered(unsigned call) {
+    unsigned family = pf_calls[call].family;
+    return (family == PF_FAMILY_STDIO || family == PF_FAMILY_FORMAT || family == PF_FAMILY_WIDE) &&
+           !pf_calls[call].by_descriptor;
+}
 static inline bool pf_is_scope(unsigned call) { return pf_calls[call].family == PF_FAMILY_SCOPE; }
 #pragma GCC visibility pop

@@ -100,11 +100,9 @@ static void put_place(struct pf_out *out, uint64_t address, size_t most) {
 // The cause that took most of the time, where it says something: a call that always goes to the
 // kernel spends its time there.
 static void put_cause(struct pf_out *out, const struct pf_stats *stats, unsigned call) {
-    unsigned family = pf_calls[call].family;
-    bool buffered = family == PF_FAMILY_STDIO || family == PF_FAMILY_FORMAT;
     double most = 0.05;
     unsigned cause = PF_WHY_COUNT;
-    for (unsigned i = buffered ? PF_WHY_FLUSH : PF_WHY_LOCK; i < PF_WHY_COUNT; i++) {
+    for (unsigned i = pf_is_buffered(call) ? PF_WHY_FLUSH : PF_WHY_LOCK; i < PF_WHY_COUNT; i++) {
         double share;
         double half;
         if (pf_why_share(&stats->why, i, &share, &half) && share > most) {

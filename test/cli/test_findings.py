@@ -16,7 +16,7 @@ HABITS = {
     "sync": ("flush-per-line", 300), "lock": ("lock", 8000), "pipe": ("blocked", 400),
     "eagain": ("errors", 100000), "duplicates": ("duplicates", 100000), "debug": ("not-worth", 60000),
     "handler": ("signal-handler", 0), "short": ("short-writes", 200), "storm": ("storm", 40000), "forked": ("fork-exec", 0),
-    "full": ("errors", 40000),
+    "full": ("errors", 40000), "dprintf": ("tiny-writes", 60000),
 }
 HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "4000"], ["batch", "400000"],
            ["report", "400000"], ["steadily", "40000"], ["whole", "200"], ["spawner"], ["polls", "4000"],

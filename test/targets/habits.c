@@ -8,6 +8,7 @@
 //   debug      debug messages into app.log           handler     printf in a signal handler
 //   short      takes a short write for a whole one    whole       writes the rest
 //   storm      two threads log 40,000 errors at once  forked      a thread's process prints between fork and exec
+//   dprintf    dprintf of a line to a file
 //   full       a full disk behind stdio              worker      a thread logs and ends, the others live on
 //   polls      waits for room after each EAGAIN      woken       one processor for a pipe's two ends
 //   buffered   lines through stdio                   batched     write(2) of 8 KiB
@@ -134,6 +135,13 @@ static void eagain(void) {
     (void)!pipe2(fd, O_NONBLOCK);
     for (int i = 0; i < count; i++) {
         (void)!write(fd[1], "does anybody read this?\n", 24); // habit: eagain
+    }
+}
+
+static void by_descriptor(void) {
+    int fd = open(path_of("data"), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    for (int i = 0; i < count; i++) {
+        dprintf(fd, "record %d of %d\n", i, count); // habit: dprintf
     }
 }
 
@@ -359,6 +367,7 @@ int main(int argc, char **argv) {
     : !strcmp(name, "storm")      ? storm()
     : !strcmp(name, "forked")     ? forked(0)
     : !strcmp(name, "spawner")    ? forked(1)
+    : !strcmp(name, "dprintf")    ? by_descriptor()
     : !strcmp(name, "full")       ? full()
     : !strcmp(name, "worker")     ? worker()
     : !strcmp(name, "polls")      ? polls()
