@@ -10,8 +10,9 @@
 #include <math.h>
 
 #define TRIMMED 0.25
-#define WIDER 0.1        // the trim that the first is held against
-#define LEAST_TIMED 140u // as for every interval, docs/sampling.md
+#define WIDER 0.1         // the trim that the first is held against
+#define LEAST_TIMED 140u  // as for every interval, docs/sampling.md
+#define MOST_UNKNOWN 0.02 // share of all calls
 
 // --- latencies
 
@@ -202,5 +203,104 @@ void pf_runs_compare(GArray *before, GArray *after, gdouble noise, const pf_mach
         }
         gdouble between = m == CALLS && same_calls ? 0 : m < LATENCY ? noise : hypot(noise, uneven);
         *changes[m] = change_of(&sides[0], &sides[1], between, m < LATENCY ? 0 : machine->shift, p);
+    }
+}
+
+// --- all lines together
+
+typedef struct {
+    gdouble calls;
+    gdouble bytes;
+    gdouble cost;
+    gdouble wider;    // the cost by the other trim
+    gdouble variance; // squared error of the cost
+    gdouble unknown;  // calls of lines of which nothing was timed
+} total;
+
+static gdouble mean_of(PfHistogram *histogram) {
+    gdouble sum = 0;
+    guint64 low;
+    guint64 end;
+    gdouble weight;
+    for (guint i = 0; pf_histogram_get_bucket(histogram, i, &low, &end, NULL, &weight); i++) {
+        sum += weight * ((gdouble)low + (gdouble)end - 1) / 2;
+    }
+    gdouble all = pf_histogram_get_weight(histogram);
+    return all > 0 ? sum / all : 0;
+}
+
+// A line of which few calls were timed counts by their mean, as if they were spread as far as they are long.
+static void add_line(total *self, const pf_line_run *line) {
+    trimmed middle = trim(line, TRIMMED);
+    gdouble timed = line->histogram != NULL ? (gdouble)pf_histogram_get_count(line->histogram) : 0;
+    gdouble cost = 0;
+    self->calls += line->calls;
+    self->bytes += line->bytes;
+    if (middle.is_known) {
+        cost = line->calls * middle.mean;
+        self->wider += line->calls * trim(line, WIDER).mean;
+        self->variance += cost * cost * (middle.chance + middle.fixed);
+    } else if (timed > 0) {
+        cost = line->calls * mean_of(line->histogram);
+        self->wider += cost;
+        self->variance += cost * cost / timed;
+    } else {
+        self->unknown += line->calls;
+    }
+    self->cost += cost;
+}
+
+static total total_of(GPtrArray *lines, guint index) {
+    total sum = {0};
+    for (guint i = 0; i < lines->len; i++) {
+        add_line(&sum, &g_array_index((GArray *)g_ptr_array_index(lines, i), pf_line_run, index));
+    }
+    return sum;
+}
+
+static known number_of(const total *run, guint change) {
+    gboolean is_known = run->cost > 0 && run->unknown <= MOST_UNKNOWN * run->calls;
+    gdouble counted = run->calls > 0 ? 1 / run->calls : 0;
+    switch (change) {
+    case CALLS: return (known){run->calls, counted, 0};
+    case BYTES: return (known){run->bytes, counted, 0};
+    case COST:
+        return is_known ? (known){run->cost, run->variance / (run->cost * run->cost), 0}
+                        : (known){0};
+    default: return (known){0};
+    }
+}
+
+void pf_totals_compare(GPtrArray *before, GPtrArray *after, gdouble noise,
+                       const pf_machine *machine, gdouble p, PfChange *const changes[PF_CHANGES]) {
+    GPtrArray *const lines[] = {before, after};
+    sample sides[PF_CHANGES][2];
+    gdouble shape[2] = {0};
+    gdouble first = -1;
+    gboolean same_calls = TRUE;
+    for (guint s = 0; s < 2; s++) {
+        guint count = lines[s]->len > 0 ? ((GArray *)lines[s]->pdata[0])->len : 0;
+        g_autofree known *values = g_new0(known, PF_CHANGES * MAX(count, 1));
+        for (guint i = 0; i < count; i++) {
+            total run = total_of(lines[s], i);
+            shape[s] = run.cost > 0 && run.wider > 0 ? log(run.wider / run.cost) : 0;
+            first = first < 0 ? run.calls : first;
+            same_calls &= run.calls == first;
+            for (guint m = 0; m < PF_CHANGES; m++) {
+                values[m * count + i] = number_of(&run, m);
+            }
+        }
+        for (guint m = 0; m < PF_CHANGES; m++) {
+            sides[m][s] = sample_of(&values[m * count], count);
+        }
+    }
+    gdouble uneven = hypot(shape[1] - shape[0], machine->error);
+    for (guint m = 0; m < PF_CHANGES; m++) {
+        gdouble between = m < LATENCY ? noise : hypot(noise, uneven);
+        *changes[m] =
+            change_of(&sides[m][0], &sides[m][1], between, m < LATENCY ? 0 : machine->shift, p);
+    }
+    if (same_calls && changes[CALLS]->is_known) { // nobody has to allow for chance
+        changes[CALLS]->low = changes[CALLS]->high = 0;
     }
 }

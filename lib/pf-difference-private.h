@@ -18,3 +18,7 @@ typedef struct {
 // change may be seen where there is none.
 void pf_runs_compare(GArray *before, GArray *after, gdouble noise, const pf_machine *machine,
                      gdouble p, PfChange *const changes[PF_CHANGES]);
+
+// The same of all lines together: `before` and `after` hold the runs of each line.  No latency.
+void pf_totals_compare(GPtrArray *before, GPtrArray *after, gdouble noise,
+                       const pf_machine *machine, gdouble p, PfChange *const changes[PF_CHANGES]);

@@ -62,6 +62,7 @@ PF_API GPtrArray *pf_snapshots_compare(GPtrArray *before, GPtrArray *after,
                                        PfSymbolizer *symbolizer, gdouble noise);
 PF_API GPtrArray *pf_snapshot_compare(PfSnapshot *before, PfSnapshot *after,
                                       PfSymbolizer *symbolizer, gdouble noise);
+PF_API PfDifference *pf_differences_sum(GPtrArray *lines);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PfDifference, pf_difference_unref)
 

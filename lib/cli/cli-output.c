@@ -3,6 +3,7 @@
 #include "cli.h"
 #include <errno.h>
 #include <json-glib/json-glib.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -128,6 +129,15 @@ void cli_json_string(cli_json *self, const gchar *name, const gchar *value) {
 void cli_json_int(cli_json *self, const gchar *name, gint64 value) {
     put_name(self, name);
     json_builder_add_int_value(self, value);
+}
+
+void cli_json_number(cli_json *self, const gchar *name, gdouble value) {
+    put_name(self, name);
+    if (isfinite(value)) {
+        json_builder_add_double_value(self, value);
+    } else {
+        json_builder_add_null_value(self);
+    }
 }
 
 void cli_json_double(cli_json *self, const gchar *name, gdouble value) {

@@ -114,6 +114,7 @@ gint cli_json_print(cli_json *self); // ends the object, prints and frees
 void cli_json_string(cli_json *self, const gchar *name, const gchar *value); // NULL: null
 void cli_json_int(cli_json *self, const gchar *name, gint64 value);
 void cli_json_double(cli_json *self, const gchar *name, gdouble value); // negative: null
+void cli_json_number(cli_json *self, const gchar *name, gdouble value); // not finite: null
 void cli_json_bool(cli_json *self, const gchar *name, gboolean value);
 void cli_json_open(cli_json *self, const gchar *name, gchar bracket); // NULL: an element
 void cli_json_close(cli_json *self, gchar bracket);

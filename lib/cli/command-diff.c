@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // pfprof diff: two runs compared line by line, and a gate for continuous integration.
 #include "diff.h"
+#include <math.h>
 #include <string.h>
 
 static const cli_option options[] = {
     {"fail-on", 0, "GATES",
-     "such as 'site.cost>+10%,site.calls>+5%': exit status 1 when a line does"},
+     "such as 'site.cost>+10%,total.cost>+10%': exit status 1 when a line, or all lines together, "
+     "do"},
     {"format", 'f', "text|json|junit|markdown", "what to print"},
     {"noise", 0, "PERCENT",
      "how much two single runs differ without any change (3, and more on a machine that was "
@@ -15,13 +17,20 @@ static const cli_option options[] = {
 
 static const struct {
     const gchar *name;
+    gboolean is_total;
     gsize offset;
 } metrics[] = {
-    {"site.cost", G_STRUCT_OFFSET(PfDifference, cost)},
-    {"site.calls", G_STRUCT_OFFSET(PfDifference, calls)},
-    {"site.bytes", G_STRUCT_OFFSET(PfDifference, bytes)},
-    {"site.latency", G_STRUCT_OFFSET(PfDifference, latency)},
+    {"site.cost", FALSE, G_STRUCT_OFFSET(PfDifference, cost)},
+    {"site.calls", FALSE, G_STRUCT_OFFSET(PfDifference, calls)},
+    {"site.bytes", FALSE, G_STRUCT_OFFSET(PfDifference, bytes)},
+    {"site.latency", FALSE, G_STRUCT_OFFSET(PfDifference, latency)},
+    {"total.cost", TRUE, G_STRUCT_OFFSET(PfDifference, cost)},
+    {"total.calls", TRUE, G_STRUCT_OFFSET(PfDifference, calls)},
+    {"total.bytes", TRUE, G_STRUCT_OFFSET(PfDifference, bytes)},
 };
+
+#define METRICS                                                                                    \
+    "site.cost, site.calls, site.bytes, site.latency, total.cost, total.calls or total.bytes"
 
 static void gate_clear(gpointer data) { g_free(((diff_gate *)data)->text); }
 
@@ -34,8 +43,9 @@ static gboolean read_gate(const gchar *text, diff_gate *ret_gate) {
     for (guint i = 0; i < G_N_ELEMENTS(metrics); i++) {
         if (strlen(metrics[i].name) == length && strncmp(text, metrics[i].name, length) == 0) {
             gdouble percent = g_ascii_strtod(text + length + 1, &end);
-            *ret_gate = (diff_gate){NULL, metrics[i].offset, text[length] == '>', percent};
-            return end != text + length + 1 && strcmp(end, "%") == 0;
+            *ret_gate = (diff_gate){NULL, metrics[i].is_total, metrics[i].offset,
+                                    text[length] == '>', percent};
+            return end != text + length + 1 && strcmp(end, "%") == 0 && isfinite(percent);
         }
     }
     return FALSE;
@@ -45,12 +55,14 @@ static GArray *read_gates(const gchar *text) {
     g_autoptr(GArray) gates = g_array_new(FALSE, TRUE, sizeof(diff_gate));
     g_auto(GStrv) parts = g_strsplit(text != NULL ? text : "", ",", -1);
     g_array_set_clear_func(gates, gate_clear);
+    if (text != NULL && *text == 0) { // a variable that is not set, say: it would never fail
+        cli_warn("--fail-on is empty; it is METRIC>+N%% or METRIC<-N%%, with " METRICS);
+        return NULL;
+    }
     for (guint i = 0; parts[i] != NULL; i++) {
         diff_gate gate;
         if (!read_gate(g_strstrip(parts[i]), &gate)) {
-            cli_warn("--fail-on %s is not METRIC>+N%% or METRIC<-N%%, with site.cost, site.calls, "
-                     "site.bytes or site.latency",
-                     parts[i]);
+            cli_warn("--fail-on %s is not METRIC>+N%% or METRIC<-N%%, with " METRICS, parts[i]);
             return NULL;
         }
         gate.text = g_strdup(parts[i]);
@@ -107,18 +119,22 @@ static gchar *name_runs(gchar **operands, guint count) {
 }
 
 // Only a change that is beyond doubt, and larger than the gate allows.
+static void apply_to(diff_result *result, const diff_gate *gate, const PfDifference *row) {
+    const PfChange *change = diff_change(row, gate);
+    gboolean beyond =
+        gate->more ? change->percent > gate->percent : change->percent < gate->percent;
+    if (pf_change_is_significant(change) && beyond) {
+        diff_failure failure = {row, gate};
+        g_array_append_val(result->failures, failure);
+    }
+}
+
 static void apply(diff_result *result) {
     for (guint g = 0; g < result->gates->len; g++) {
         const diff_gate *gate = &g_array_index(result->gates, diff_gate, g);
-        for (guint i = 0; i < result->rows->len; i++) {
-            const PfDifference *row = g_ptr_array_index(result->rows, i);
-            const PfChange *change = diff_change(row, gate);
-            gboolean beyond =
-                gate->more ? change->percent > gate->percent : change->percent < gate->percent;
-            if (pf_change_is_significant(change) && beyond) {
-                diff_failure failure = {row, gate};
-                g_array_append_val(result->failures, failure);
-            }
+        guint count = diff_row_count(result, gate);
+        for (guint i = 0; i < count; i++) {
+            apply_to(result, gate, diff_row(result, gate, i));
         }
     }
 }
@@ -159,11 +175,13 @@ static gint run(cli_args *args) {
     g_autofree gchar *before_name = name_runs(args->operands, first);
     g_autofree gchar *after_name = name_runs(rest, second);
     g_autoptr(GPtrArray) rows = pf_snapshots_compare(before, after, NULL, noise / 100);
+    g_autoptr(PfDifference) total = pf_differences_sum(rows);
     g_autoptr(GArray) failures = g_array_new(FALSE, FALSE, sizeof(diff_failure));
     diff_result result = {
         .before = before_name,
         .after = after_name,
         .rows = rows,
+        .total = total,
         .gates = gates,
         .failures = failures,
     };
@@ -186,11 +204,12 @@ const cli_command command_diff = {
         "alone cannot tell a change from a moody machine: --noise is assumed, or, without it, 3 % "
         "and what the machine differed by when they were made. "
         "A gate fails only for a change that is beyond doubt and larger than the gate allows; then "
-        "the exit status is 1.",
+        "the exit status is 1. Gates on site fail for a line that both sides have; those on total, "
+        "all lines together, for new lines too.",
     .examples =
         "pfprof diff old.pfs new.pfs  # what has changed?\n"
         "pfprof diff old-*.pfs vs new-*.pfs  # several runs of each: fewer false alarms\n"
-        "pfprof diff -f markdown --fail-on 'site.cost>+10%' old-*.pfs vs new-*.pfs  # in CI",
+        "pfprof diff --fail-on 'site.cost>+10%,total.cost>+10%' old-*.pfs vs new-*.pfs  # in CI",
     .options = options,
     .operand = CLI_OPERAND_PROCESS,
     .least = 2,

@@ -1,23 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 // What `pfprof diff` prints: text, markdown for a pull request, JUnit, JSON.
 #include "diff.h"
-#include <string.h>
+#include <math.h>
 
 #define MOST_ROWS 20u
 #define NAME_COLUMNS 33
 #define WORTH_A_LINE 5.0 // % that the machine may have done
 #define TOO_WIDE 1000.0  // %: such limits say nothing
 
-static const gchar *unknown_text(const PfChange *change) {
-    return change->before <= 0 && change->after > 0   ? "new"
-           : change->after <= 0 && change->before > 0 ? "gone"
-                                                      : "–";
+typedef gchar *value_text(gdouble value);
+
+// What a number is that only one side has.
+static gchar *unknown_text(const PfChange *change, value_text *value) {
+    gboolean is_new = change->before <= 0 && change->after > 0;
+    gboolean is_gone = change->after <= 0 && change->before > 0;
+    g_autofree gchar *text = value(is_new ? change->after : change->before);
+    return is_new || is_gone ? g_strdup_printf("%s, %s", is_new ? "new" : "gone", text)
+                             : g_strdup("–");
 }
 
-static gchar *change_text(const PfChange *change) {
+static gchar *change_text(const PfChange *change, value_text *value) {
     return change->is_known ? g_strdup_printf("%+.1f %% (%+.1f to %+.1f)", change->percent,
                                               change->low, change->high)
-                            : g_strdup(unknown_text(change));
+                            : unknown_text(change, value);
+}
+
+static value_text *text_of(const diff_gate *gate) {
+    return gate->offset == G_STRUCT_OFFSET(PfDifference, calls)   ? pf_human_count
+           : gate->offset == G_STRUCT_OFFSET(PfDifference, bytes) ? pf_human_bytes
+                                                                  : pf_human_duration;
+}
+
+// By what lines are matched: function, caller and message.
+static gchar *name_of(const diff_result *result, const PfDifference *row) {
+    g_autofree gchar *text = g_strstrip(g_strdup(row->text));
+    return row == result->total ? g_strdup("all lines together")
+                                : g_strdup_printf("%s in %s%s%s", row->function, row->caller,
+                                                  *text != 0 ? ": " : "", text);
 }
 
 // NULL: nothing to say.
@@ -25,16 +44,20 @@ static gchar *machine_text(const diff_result *result) {
     const PfChange *machine = &result->machine;
     g_autofree gchar *before = pf_human_duration(machine->before);
     g_autofree gchar *after = pf_human_duration(machine->after);
+    g_autofree gchar *what =
+        ABS(machine->percent) < WORTH_A_LINE
+            ? g_strdup_printf("short writes took about %s beside both runs, but not evenly so",
+                              after)
+            : g_strdup_printf("short writes took %s, then %s", before, after);
     return machine->high - machine->low < WORTH_A_LINE
                ? NULL
-               : g_strdup_printf("The machine was uneven: pfprof's own short writes took %s, then "
-                                 "%s. That alone may change times by %+.0f to %+.0f %%; the limits "
-                                 "allow for it.",
-                                 before, after, machine->low, machine->high);
+               : g_strdup_printf("The machine was uneven: pfprof's own %s. That alone may change "
+                                 "times by %+.0f to %+.0f %%; the limits allow for it.",
+                                 what, machine->low, machine->high);
 }
 
 // For 80 columns.
-static gchar *short_change_text(const PfChange *change) {
+static gchar *short_change_text(const PfChange *change, value_text *value) {
     if (change->is_known && change->high > TOO_WIDE && !pf_change_is_significant(change)) {
         return g_strdup("? (limits too wide)");
     }
@@ -45,7 +68,7 @@ static gchar *short_change_text(const PfChange *change) {
                    values[i]);
     }
     return change->is_known ? g_strdup_printf("%s %% (%s to %s)", text[0], text[1], text[2])
-                            : g_strdup(unknown_text(change));
+                            : unknown_text(change, value);
 }
 
 static gboolean any_significant(const PfDifference *row) {
@@ -60,11 +83,26 @@ static gboolean is_new_or_gone(const PfDifference *row) {
 static void put_failures(GString *text, const diff_result *result, const gchar *before) {
     for (guint i = 0; i < result->failures->len; i++) {
         const diff_failure *one = &g_array_index(result->failures, diff_failure, i);
-        g_autofree gchar *change = change_text(diff_change(one->row, one->gate));
+        g_autofree gchar *change =
+            change_text(diff_change(one->row, one->gate), text_of(one->gate));
+        g_autofree gchar *name = name_of(result, one->row);
+        g_autofree gchar *safe = pf_human_text(name, 0);
         g_autofree gchar *place = pf_human_text(one->row->place, 0);
-        g_string_append_printf(text, "%s%s: %s %s is %s\n", before, one->gate->text,
-                               one->row->function, place, change);
+        g_string_append_printf(text, "%s%s: %s%s%s is %s\n", before, one->gate->text, safe,
+                               *place != 0 ? ", " : "", place, change);
     }
+}
+
+static void put_row(GString *text, const diff_result *result, const PfDifference *row) {
+    g_autofree gchar *name = name_of(result, row);
+    g_autofree gchar *safe = pf_human_text(name, NAME_COLUMNS);
+    g_autofree gchar *cost = short_change_text(&row->cost, pf_human_duration);
+    g_autofree gchar *calls = short_change_text(&row->calls, pf_human_count);
+    gint pad = NAME_COLUMNS - (gint)pf_human_columns(safe);
+    gint cost_pad = 21 - (gint)pf_human_columns(cost);
+    g_string_append_printf(text, "%c %s%*s  %s%*s %s\n",
+                           any_significant(row) || is_new_or_gone(row) ? '*' : ' ', safe,
+                           MAX(pad, 0), "", cost, MAX(cost_pad, 0), "", calls);
 }
 
 gchar *diff_to_text(const diff_result *result) {
@@ -74,21 +112,14 @@ gchar *diff_to_text(const diff_result *result) {
                            "\n  %s → %s   95 %% intervals for all lines together\n\n"
                            "  line%*scost                  calls\n",
                            result->before, result->after, NAME_COLUMNS - 2, "");
-    for (guint i = 0; i < result->rows->len && shown < MOST_ROWS; i++) {
-        const PfDifference *row = g_ptr_array_index(result->rows, i);
-        g_autofree gchar *name = g_strdup_printf("%s in %s", row->function, row->caller);
-        g_autofree gchar *safe = pf_human_text(name, NAME_COLUMNS);
-        g_autofree gchar *cost = short_change_text(&row->cost);
-        g_autofree gchar *calls = short_change_text(&row->calls);
-        gint pad = NAME_COLUMNS - (gint)pf_human_columns(safe);
-        gint cost_pad = 21 - (gint)pf_human_columns(cost);
-        g_string_append_printf(text, "%c %s%*s  %s%*s %s\n",
-                               any_significant(row) || is_new_or_gone(row) ? '*' : ' ', safe,
-                               MAX(pad, 0), "", cost, MAX(cost_pad, 0), "", calls);
-        shown++;
+    for (; shown < result->rows->len && shown < MOST_ROWS; shown++) {
+        put_row(text, result, g_ptr_array_index(result->rows, shown));
     }
     if (result->rows->len > shown) {
         g_string_append_printf(text, "  and %u more lines\n", result->rows->len - shown);
+    }
+    if (result->total != NULL) {
+        put_row(text, result, result->total);
     }
     put_failures(text, result, "  ! ");
     g_autofree gchar *machine = machine_text(result);
@@ -110,6 +141,20 @@ static void put_cell(GString *text, const gchar *cell) {
     g_string_append(text, " | ");
 }
 
+static void put_markdown_row(GString *text, const diff_result *result, const PfDifference *row) {
+    const PfChange *changes[] = {&row->cost, &row->calls, &row->bytes};
+    value_text *const values[] = {pf_human_duration, pf_human_count, pf_human_bytes};
+    g_autofree gchar *name = name_of(result, row);
+    g_string_append(text, "| ");
+    put_cell(text, name);
+    for (guint c = 0; c < 3; c++) {
+        g_autofree gchar *change = change_text(changes[c], values[c]);
+        put_cell(text, change);
+    }
+    g_string_truncate(text, text->len - 1);
+    g_string_append_c(text, '\n');
+}
+
 gchar *diff_to_markdown(const diff_result *result) {
     GString *text = g_string_new("### Output and logging\n\n");
     guint shown = 0;
@@ -125,19 +170,12 @@ gchar *diff_to_markdown(const diff_result *result) {
         if (shown++ == 0) {
             g_string_append(text, "| line | cost | calls | bytes |\n|---|---|---|---|\n");
         }
-        g_autofree gchar *name = g_strdup_printf("%s in %s", row->function, row->caller);
-        g_string_append(text, "| ");
-        put_cell(text, name);
-        for (guint c = 0; c < 3; c++) {
-            const PfChange *changes[] = {&row->cost, &row->calls, &row->bytes};
-            g_autofree gchar *change = change_text(changes[c]);
-            put_cell(text, change);
-        }
-        g_string_truncate(text, text->len - 1);
-        g_string_append_c(text, '\n');
+        put_markdown_row(text, result, row);
     }
     if (shown == 0) {
         g_string_append_printf(text, "No significant change in %u lines.\n", result->rows->len);
+    } else {
+        put_markdown_row(text, result, result->total);
     }
     g_autofree gchar *machine = machine_text(result);
     if (machine != NULL) {
@@ -146,31 +184,40 @@ gchar *diff_to_markdown(const diff_result *result) {
     return g_string_free(text, FALSE);
 }
 
-gchar *diff_to_junit(const diff_result *result) {
-    GString *text = g_string_new("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    g_string_append_printf(text, "<testsuite name=\"pfprof diff\" tests=\"%u\" failures=\"%u\">\n",
-                           result->rows->len * result->gates->len, result->failures->len);
-    for (guint g = 0; g < result->gates->len; g++) {
-        const diff_gate *gate = &g_array_index(result->gates, diff_gate, g);
-        for (guint i = 0; i < result->rows->len; i++) {
-            const PfDifference *row = g_ptr_array_index(result->rows, i);
-            g_autofree gchar *name = g_strdup_printf("%s in %s", row->function, row->caller);
-            g_autofree gchar *safe = pf_human_text(name, 0);
-            g_autofree gchar *case_xml = g_markup_printf_escaped(
-                "  <testcase classname=\"%s\" name=\"%s\">", gate->text, safe);
-            g_string_append(text, case_xml);
-            for (guint f = 0; f < result->failures->len; f++) {
-                const diff_failure *one = &g_array_index(result->failures, diff_failure, f);
-                if (one->row == row && one->gate == gate) {
-                    g_autofree gchar *change = change_text(diff_change(row, gate));
-                    g_autofree gchar *failure =
-                        g_markup_printf_escaped("<failure message=\"%s\"/>", change);
-                    g_string_append(text, failure);
-                }
-            }
-            g_string_append(text, "</testcase>\n");
+static void put_case(GString *text, const diff_result *result, const diff_gate *gate,
+                     const PfDifference *row) {
+    g_autofree gchar *name = name_of(result, row);
+    g_autofree gchar *safe = pf_human_text(name, 0);
+    g_autofree gchar *case_xml =
+        g_markup_printf_escaped("  <testcase classname=\"%s\" name=\"%s\">", gate->text, safe);
+    g_string_append(text, case_xml);
+    for (guint f = 0; f < result->failures->len; f++) {
+        const diff_failure *one = &g_array_index(result->failures, diff_failure, f);
+        if (one->row == row && one->gate == gate) {
+            g_autofree gchar *change = change_text(diff_change(row, gate), text_of(gate));
+            g_autofree gchar *failure =
+                g_markup_printf_escaped("<failure message=\"%s\"/>", change);
+            g_string_append(text, failure);
         }
     }
+    g_string_append(text, "</testcase>\n");
+}
+
+gchar *diff_to_junit(const diff_result *result) {
+    g_autoptr(GString) cases = g_string_new(NULL);
+    guint count = 0;
+    for (guint g = 0; g < result->gates->len; g++) {
+        const diff_gate *gate = &g_array_index(result->gates, diff_gate, g);
+        guint rows = diff_row_count(result, gate);
+        count += rows;
+        for (guint i = 0; i < rows; i++) {
+            put_case(cases, result, gate, diff_row(result, gate, i));
+        }
+    }
+    GString *text = g_string_new("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    g_string_append_printf(text,
+                           "<testsuite name=\"pfprof diff\" tests=\"%u\" failures=\"%u\">\n%s",
+                           count, result->failures->len, cases->str);
     g_autofree gchar *machine = machine_text(result);
     if (machine != NULL) {
         g_autofree gchar *safe = g_markup_escape_text(machine, -1);
@@ -188,11 +235,16 @@ static void put_change(cli_json *json, const gchar *name, const PfChange *change
     cli_json_bool(json, "is_significant", pf_change_is_significant(change));
     const gchar *const names[] = {"percent", "percent_low", "percent_high"};
     const gdouble values[] = {change->percent, change->low, change->high};
-    for (guint i = 0; i < 3; i++) { // these may be negative, which a double of ours may not
-        g_autofree gchar *text = g_strdup_printf("%.3f", values[i]);
-        cli_json_string(json, names[i], change->is_known ? text : NULL);
+    for (guint i = 0; i < 3; i++) {
+        cli_json_number(json, names[i], change->is_known ? values[i] : NAN);
     }
     cli_json_close(json, '}');
+}
+
+static void put_numbers(cli_json *json, const PfDifference *row) {
+    put_change(json, "cost", &row->cost);
+    put_change(json, "calls", &row->calls);
+    put_change(json, "bytes", &row->bytes);
 }
 
 gint diff_print_json(const diff_result *result) {
@@ -208,13 +260,16 @@ gint diff_print_json(const diff_result *result) {
         cli_json_string(json, "caller", row->caller);
         cli_json_string(json, "place", row->place);
         cli_json_string(json, "text", row->text);
-        put_change(json, "cost", &row->cost);
-        put_change(json, "calls", &row->calls);
-        put_change(json, "bytes", &row->bytes);
+        put_numbers(json, row);
         put_change(json, "latency", &row->latency);
         cli_json_close(json, '}');
     }
     cli_json_close(json, ']');
+    if (result->total != NULL) {
+        cli_json_open(json, "total", '{');
+        put_numbers(json, result->total);
+        cli_json_close(json, '}');
+    }
     cli_json_open(json, "failures", '[');
     for (guint i = 0; i < result->failures->len; i++) {
         const diff_failure *one = &g_array_index(result->failures, diff_failure, i);

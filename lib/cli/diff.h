@@ -6,7 +6,8 @@
 // A gate: `site.cost>+10%`.
 typedef struct {
     gchar *text;
-    gsize offset; // of the PfChange in a PfDifference
+    gboolean is_total; // of all lines together
+    gsize offset;      // of the PfChange in a PfDifference
     gboolean more;
     gdouble percent;
 } diff_gate;
@@ -20,14 +21,24 @@ typedef struct {
 typedef struct {
     const gchar *before; // names of the files
     const gchar *after;
-    GPtrArray *rows;  // PfDifference
-    GArray *gates;    // diff_gate
-    GArray *failures; // diff_failure
-    PfChange machine; // of two runs alone, as pf_snapshots_compare_machine() has it
+    GPtrArray *rows;     // PfDifference
+    PfDifference *total; // of them; NULL: there are none
+    GArray *gates;       // diff_gate
+    GArray *failures;    // diff_failure
+    PfChange machine;    // of two runs alone, as pf_snapshots_compare_machine() has it
 } diff_result;
 
 static inline const PfChange *diff_change(const PfDifference *row, const diff_gate *gate) {
     return (const PfChange *)(const void *)((const gchar *)row + gate->offset);
+}
+
+// The rows that a gate looks at.
+static inline guint diff_row_count(const diff_result *result, const diff_gate *gate) {
+    return gate->is_total ? result->total != NULL : result->rows->len;
+}
+static inline const PfDifference *diff_row(const diff_result *result, const diff_gate *gate,
+                                           guint index) {
+    return gate->is_total ? result->total : g_ptr_array_index(result->rows, index);
 }
 
 gchar *diff_to_text(const diff_result *result);

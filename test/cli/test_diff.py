@@ -27,7 +27,7 @@ class Diff(Case):
     }
 
     def alarms(self, before, after):
-        gate = ("--fail-on", "site.cost>+0%,site.cost<-0%")
+        gate = ("--fail-on", "site.cost>+0%,site.cost<-0%,total.cost>+0%,total.cost<-0%")
         return command("diff", *gate, *before, *(["vs"] if len(before) > 1 else []), *after, status=None).returncode
 
     def test_same(self):
@@ -114,12 +114,12 @@ class Diff(Case):
             return done.returncode, json.loads(done.stdout)["machine"]
 
         status, machine = diff(400, 400)
-        self.assertEqual((status, machine["is_known"], machine["percent_low"], machine["percent_high"]), (1, True, "0.000", "0.000"))
+        self.assertEqual((status, machine["is_known"], machine["percent_low"], machine["percent_high"]), (1, True, 0, 0))
         self.assertNotIn(b"uneven", command("diff", before, after).stdout)
         status, machine = diff(400, 520)
-        self.assertEqual((status, round(machine["before"]), round(machine["after"]), machine["percent"]), (0, 400, 520, "30.000"))
-        self.assertEqual(machine["percent_low"], "0.000")
-        self.assertTrue(60 < float(machine["percent_high"]) < 95, machine)
+        self.assertEqual((status, round(machine["before"]), round(machine["after"]), round(machine["percent"], 3)), (0, 400, 520, 30))
+        self.assertEqual(machine["percent_low"], 0)
+        self.assertTrue(60 < machine["percent_high"] < 95, machine)
         for form in ("text", "markdown", "junit"):
             text = command("diff", "-f", form, before, after).stdout.decode()
             self.assertRegex(text, "uneven: pfprof.*s own short writes took 400 ns, then 520 ns")
@@ -145,9 +145,46 @@ class Diff(Case):
         self.assertEqual(len(lines), 3)
         self.assertTrue(all(l["calls"]["before"] == l["calls"]["after"] == 200 for l in lines))
 
+    def test_a_new_flush(self):
+        """A line that one side has not fails no gate of its own; what all lines cost does."""
+        runs = [[self.record(f"{name}{i}", pf.build("habits"), name, 3000, extra={"PF_DIR": self.folder}) for i in range(5)]
+                for name in ("buffered", "flush")]
+        both = (*runs[0], "vs", *runs[1])
+        command("diff", "--fail-on", "site.calls>+50%", *both)
+        gates = ("--fail-on", "site.calls>+50%,total.cost>+50%")
+        result = json.loads(command("diff", "-f", "json", *gates, *both, status=1).stdout)
+        self.assertEqual([f["gate"] for f in result["failures"]], ["total.cost>+50%"])
+        self.assertGreater(result["total"]["cost"]["percent"], 100)
+        self.assertAlmostEqual(result["total"]["calls"]["percent"], 100, delta=1)
+        self.assertEqual(result["total"]["bytes"]["percent"], 0)
+        text = command("diff", *both).stdout.decode()
+        self.assertRegex(text, r"(?m)^\* fflush in lines +new, [0-9.]+ .?s +new, 3\.00k$")
+        self.assertRegex(text, r"(?m)^\* all lines together +\+")
+        markdown = command("diff", "-f", "markdown", *both).stdout.decode()
+        self.assertRegex(markdown, r"(?m)^\| fflush in lines \| new, [0-9.]+ .?s \| new, 3\.00k \| – \|$")
+        suite = xml.etree.ElementTree.fromstring(command("diff", "-f", "junit", *gates, *both, status=1).stdout)
+        cases = list(suite.iter("testcase"))
+        self.assertEqual(int(suite.get("tests")), len(cases))
+        self.assertEqual([c.get("name") for c in cases if c.find("failure") is not None], ["all lines together"])
+
+    def test_lines_of_one_function(self):
+        """Told apart by what they say, as they are matched."""
+        path = os.path.join(self.folder, "names")
+        with open(path + ".c", "w", encoding="utf-8") as file:
+            file.write('#include <stdio.h>\nint main(void) {\n  for (int i = 0; i < 9; i++) {\n'
+                       '    printf("alpha %d\\n", i);\n    printf("beta %d\\n", i);\n  }\n}\n')
+        subprocess.run(["cc", "-O0", "-g", "-w", "-fno-builtin", path + ".c", "-o", path], check=True)
+        run = self.record("names", path)
+        for form in ("text", "junit"):
+            text = command("diff", "-f", form, "--fail-on", "site.calls>+1%", run, run).stdout.decode()
+            self.assertEqual((text.count("printf in main: alpha %d"), text.count("printf in main: beta %d")), (1, 1), text)
+
     def test_bad_gate(self):
         path = self.steady("gate")
-        command("diff", "--fail-on", "site.colour>+1%", path, path, status=2)
+        for gate in ("site.colour>+1%", "site.cost>+nan%", "total.cost>+inf%", "total.latency>+1%", "site.cost", ",", ""):
+            err = command("diff", "--fail-on", gate, path, path, status=2).stderr.decode()
+            self.assertIn("METRIC>+N%", err)
+            self.assertIn("total.cost", err)
 
 
 if __name__ == "__main__":
