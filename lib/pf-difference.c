@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#define USUAL_NOISE 0.03
+#define USUAL_NOISE 0.05
 #define ALL_LINES                                                                                  \
     0.05 // how likely a change is seen where there is none, in all lines and their sum
 
@@ -193,7 +193,7 @@ gboolean pf_snapshots_compare_machine(PfSnapshot *before, PfSnapshot *after, PfC
  * @after: (element-type PfSnapshot): a run of another state of the program, or several
  * @symbolizer: (nullable): where to look names up; %NULL for a new one
  * @noise: relative standard deviation between means of two runs of the same program; used only when
- *   there is one run on each side.  Negative: 0.03, and for latencies and costs what the machine adds
+ *   there is one run on each side.  Negative: 0.05, and for latencies and costs what the machine adds
  *   ([func@snapshots_compare_machine])
  *
  * Compares runs line by line.  With three runs or more, their own spread makes the limits (Student's

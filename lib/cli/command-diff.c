@@ -10,7 +10,7 @@ static const cli_option options[] = {
      "do"},
     {"format", 'f', "text|json|junit|markdown", "what to print"},
     {"noise", 0, "PERCENT",
-     "how much two single runs differ without any change (3, and more on a machine that was "
+     "how much two single runs differ without any change (5, and more on a machine that was "
      "uneven)"},
     CLI_HELP,
 };
@@ -201,7 +201,7 @@ const cli_command command_diff = {
         "Lines are matched by output function, calling function and message, so that a rebuild and "
         "other addresses do not matter. The interval of each change holds for all lines together. "
         "With several runs of each side (five, say) their own spread makes the intervals. Two runs "
-        "alone cannot tell a change from a moody machine: --noise is assumed, or, without it, 3 % "
+        "alone cannot tell a change from a moody machine: --noise is assumed, or, without it, 5 % "
         "and what the machine differed by when they were made. "
         "A gate fails only for a change that is beyond doubt and larger than the gate allows; then "
         "the exit status is 1. Gates on site fail for a line that both sides have; those on total, "
