@@ -30,6 +30,7 @@
 #include "pf-metrics.h"
 #include "pf-multi-exporter.h"
 #include "pf-opentelemetry-exporter.h"
+#include "pf-output-file.h"
 #include "pf-pattern-based-sampler.h"
 #include "pf-processor.h"
 #include "pf-prometheus-exporter.h"

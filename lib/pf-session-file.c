@@ -3,6 +3,7 @@
 //
 // Read as hostile as a segment is: sizes are checked against the file, the segments by their own
 // reader.  A file that was cut gives the segments that are whole.
+#include "pf-output-file-private.h"
 #include "pf-session-private.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -109,36 +110,25 @@ static gboolean write_session(PfSession *self, FILE *file) {
  * @path: (type filename): where to
  * @error: return location for an error of %PF_SEGMENT_ERROR
  *
- * Writes a session into a file, which takes the place of what was there once it is whole.
+ * Writes a session into a file, which takes the place of what was there once it is whole; into a pipe or
+ * device as it is.
  *
  * Returns: true when it was written
  */
 gboolean pf_session_save(PfSession *self, const gchar *path, GError **error) {
     g_return_val_if_fail(PF_IS_SESSION(self), FALSE);
     g_return_val_if_fail(path != NULL, FALSE);
-    g_autofree gchar *fresh = g_strdup_printf("%s.XXXXXX", path);
-    int fd = g_mkstemp_full(fresh, O_RDWR | O_CLOEXEC, 0600);
-    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    gboolean good = file != NULL && write_session(self, file);
-    int problem = errno;
-    if (file != NULL) {
-        if (fclose(file) != 0 && good) {
-            problem = errno;
-            good = FALSE;
-        }
-    }
-    if (good && rename(fresh, path) != 0) {
+    pf_output_file output;
+    gint problem = pf_output_file_begin(&output, path, 0600);
+    if (problem == 0 && !write_session(self, output.file)) {
         problem = errno;
-        good = FALSE;
     }
-    if (!good) {
+    problem = pf_output_file_end(&output, problem);
+    if (problem != 0) {
         g_set_error(error, PF_SEGMENT_ERROR, PF_SEGMENT_ERROR_FAILED, "%s cannot be written: %s",
                     path, g_strerror(problem));
-        if (fd >= 0) {
-            unlink(fresh);
-        }
     }
-    return good;
+    return problem == 0;
 }
 
 // --- reading

@@ -170,3 +170,20 @@ void cli_json_close(cli_json *self, gchar bracket) {
         json_builder_end_array(self);
     }
 }
+
+static gboolean can_write(const gchar *option, const gchar *path, gint problem) {
+    if (*path == 0) {
+        cli_warn("%s is empty: name a file in a folder of yours", option);
+    } else if (problem != 0) {
+        cli_warn("%s %s cannot be written: %s", option, path, g_strerror(problem));
+    }
+    return problem == 0;
+}
+
+gboolean cli_can_write(const gchar *option, const gchar *path) {
+    return can_write(option, path, pf_output_file_check(path));
+}
+
+gint cli_write(const gchar *option, const gchar *path, const gchar *text, gsize size) {
+    return can_write(option, path, pf_output_file_write(path, text, size, 0666)) ? 0 : 2;
+}

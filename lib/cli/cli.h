@@ -92,6 +92,10 @@ void cli_say_warnings(PfProfilingConfig *config);
 
 // --- output
 
+// Says what is wrong with the file that the option names.
+gboolean cli_can_write(const gchar *option, const gchar *path);
+// Writes it; returns 0, or 2 when it cannot be written.
+gint cli_write(const gchar *option, const gchar *path, const gchar *text, gsize size);
 // Writes to standard output; returns 0, or 2 when it cannot be written.
 gint cli_print(const gchar *text);
 

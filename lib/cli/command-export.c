@@ -18,9 +18,8 @@ static const cli_option options[] = {
 static gint write_to(const gchar *path, GBytes *bytes) {
     gsize size = 0;
     const gchar *data = g_bytes_get_data(bytes, &size);
-    g_autoptr(GError) error = NULL;
     if (path != NULL) {
-        return g_file_set_contents(path, data, (gssize)size, &error) ? 0 : cli_fail_error(error);
+        return cli_write("--output", path, data, size);
     }
     if (fwrite(data, 1, size, stdout) != size || fflush(stdout) != 0) {
         return cli_fail("standard output cannot be written: %s", g_strerror(errno));

@@ -15,6 +15,20 @@ static volatile sig_atomic_t stopped;
 
 static void stop(int number) { stopped = number; }
 
+// What was recorded is kept, when the terminal is closed too.  One that was started to outlive it (nohup)
+// goes on.
+static void stop_at_signals(void) {
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    const struct sigaction action = {.sa_handler = stop};
+    for (guint i = 0; i < G_N_ELEMENTS(numbers); i++) {
+        struct sigaction before;
+        if (numbers[i] != SIGHUP || sigaction(SIGHUP, NULL, &before) != 0 ||
+            before.sa_handler != SIG_IGN) {
+            sigaction(numbers[i], &action, NULL);
+        }
+    }
+}
+
 static gboolean look(PfTarget *target, PfTimeline *timeline) {
     g_autoptr(PfSnapshot) now = pf_target_take_snapshot(target, PF_SNAPSHOT_DEFAULT, NULL);
     if (now == NULL) {
@@ -67,12 +81,13 @@ static gint run(cli_args *args) {
     if (target == NULL) {
         return 2;
     }
-    const struct sigaction action = {.sa_handler = stop};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    g_autoptr(PfTimeline) timeline = pf_timeline_new(g_get_real_time() * 1000, 20000000);
     g_autofree gchar *usual = g_strdup_printf("pfprof-%u.pfs", pid);
     const gchar *path = cli_value(args, "output");
+    if (!cli_can_write("--output", path != NULL ? path : usual)) {
+        return 2;
+    }
+    stop_at_signals();
+    g_autoptr(PfTimeline) timeline = pf_timeline_new(g_get_real_time() * 1000, 20000000);
     // What it did before we came is no part of the timeline.
     g_autoptr(PfSnapshot) first = pf_target_take_snapshot(target, PF_SNAPSHOT_DEFAULT, NULL);
     if (first != NULL) {

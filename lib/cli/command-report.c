@@ -113,10 +113,7 @@ static gint write_report(const cli_args *args, PfSession *session) {
     g_autofree gchar *text = NULL;
     if (page != NULL) {
         text = pf_session_to_report_html(session, NULL, &error);
-        if (text != NULL && g_file_set_contents(page, text, -1, &error)) {
-            return 0;
-        }
-        return cli_fail_error(error);
+        return text != NULL ? cli_write("--html", page, text, strlen(text)) : cli_fail_error(error);
     }
     if (cli_has(args, "json")) {
         text = pf_session_to_report_json(session, NULL, &error);

@@ -204,17 +204,7 @@ static gboolean check_places(PfProfilingConfig *config, const cli_args *args) {
         }
         close(fd);
     }
-    if (save != NULL) {
-        g_autofree gchar *folder = g_path_get_dirname(save);
-        if (*save == 0 || access(folder, W_OK | X_OK) != 0 ||
-            g_file_test(save, G_FILE_TEST_IS_DIR)) {
-            cli_warn("--save %s cannot be written: %s", save,
-                     *save == 0 || access(folder, F_OK) == 0 ? "name a file in a folder of yours"
-                                                             : "there is no such folder");
-            return FALSE;
-        }
-    }
-    return TRUE;
+    return save == NULL || cli_can_write("--save", save);
 }
 
 static gboolean write_summary(PfSnapshot *snapshot, PfProfilingConfig *config, const cli_args *args,

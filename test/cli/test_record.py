@@ -4,10 +4,11 @@
 import json
 import math
 import os
+import signal
 import subprocess
 import unittest
 
-from sessionkit import Case, command, pf, SYSTEM_PYTHON
+from sessionkit import Case, command, pf, PFPROF, SYSTEM_PYTHON
 
 
 class Record(Case):
@@ -72,6 +73,27 @@ class Record(Case):
             process.kill()
         timeline = self.report(path)["timeline"]
         self.assertGreater(sum(timeline["calls"]), 0)
+
+    def test_the_terminal_goes_away(self):
+        """A closed session ends with SIGHUP: what was recorded is kept, unless nohup says to go on."""
+        env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
+        with subprocess.Popen([pf.build("habits"), "duplicates", "2000000000"], env=env, stderr=subprocess.DEVNULL) as process:
+            pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
+            path = os.path.join(self.folder, "hup.pfs")
+            argv = [PFPROF, "record", "-o", path, str(process.pid)]
+            with subprocess.Popen(argv, env=self.env) as recorder:
+                pf.wait_for(lambda: self.catches(recorder.pid, signal.SIGHUP))
+                recorder.send_signal(signal.SIGHUP)
+                self.assertEqual(recorder.wait(timeout=20), 0)
+            self.assertGreater(self.report(path)["metrics"]["message_count"], 0)
+            err = command("record", "-o", "/nonexistent/x.pfs", process.pid, env=self.env, status=2).stderr
+            self.assertIn(b"--output /nonexistent/x.pfs cannot be written", err)
+            process.kill()
+
+    def catches(self, pid, number):
+        with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+            caught = next(int(l.split()[1], 16) for l in file if l.startswith("SigCgt:"))
+        return caught >> (number - 1) & 1
 
     def test_hostile(self):
         path = self.record("hostile", pf.build("habits"), "buffered", 10)

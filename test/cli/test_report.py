@@ -6,10 +6,12 @@ import glob
 import json
 import os
 import shutil
+import stat
 import subprocess
 import sys
+import unittest
 
-from sessionkit import Case, command, pf, SYSTEM_PYTHON
+from sessionkit import Case, command, pf, PFPROF, SYSTEM_PYTHON
 
 UI = os.path.join(pf.ROOT, "lib/report-ui")
 
@@ -129,6 +131,56 @@ class Report(Case):
         data = text[start:text.index("</script>", start)]
         self.assertEqual(json.loads(data)["metrics"], self.report(self.path)["metrics"])
         self.assertLess(len(text.encode()) - len(data.encode()), 150 * 1024)
+
+    def test_where_it_is_written(self):
+        """Only a file is replaced: not a device, a pipe or a link, by none of the options that name one."""
+        folder = os.path.join(self.folder, "places")
+        os.mkdir(folder)
+        place = lambda name: os.path.join(folder, name)
+        csv_text = command("export", "-f", "csv", self.path).stdout
+        os.mkfifo(place("pipe"))
+        with subprocess.Popen(["cat", place("pipe")], stdout=subprocess.PIPE) as reader:
+            command("export", "-f", "csv", "-o", place("pipe"), self.path)
+            self.assertEqual(reader.communicate(timeout=20)[0], csv_text)
+        self.assertTrue(stat.S_ISFIFO(os.lstat(place("pipe")).st_mode))
+        for name in ("there", "not-there"):
+            os.symlink(name, place("link-" + name))
+        with open(place("there"), "w", encoding="utf-8") as file:
+            file.write("old")
+        for name in ("there", "not-there"):
+            command("export", "-f", "csv", "-o", place("link-" + name), self.path)
+            self.assertTrue(os.path.islink(place("link-" + name)))
+            with open(place(name), "rb") as file:
+                self.assertEqual(file.read(), csv_text)
+        with open(place("log"), "wb") as log:  # what a shell does for >> log
+            log.write(b"before\n")
+            log.flush()
+            subprocess.run([PFPROF, "export", "-f", "csv", "-o", "/dev/stdout", self.path], stdout=log, check=True, timeout=20)
+        with open(place("log"), "rb") as file:
+            self.assertEqual(file.read(), b"before\n" + csv_text)
+        before = sorted(os.listdir(folder))
+        for option in (("report", "--html"), ("export", "-f", "csv", "-o")):
+            for bad, why in (("", "is empty"), (place("no/x"), "No such file"), (folder, "Is a directory")):
+                err = command(*option, bad, self.path, status=2).stderr.decode()
+                self.assertRegex(err, f"^pfprof: --(html|output) .*{why}")
+        self.assertEqual(sorted(os.listdir(folder)), before)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can make a device")
+    def test_a_device_stays_one(self):
+        path = os.path.join(self.folder, "full")
+        try:
+            os.mknod(path, 0o600 | stat.S_IFCHR, os.makedev(1, 7))
+            with open(path, "wb"):
+                pass
+        except OSError as error:
+            self.skipTest(f"no device can be made or opened here: {error}")
+        for argv in (("report", "--html", path, self.path), ("export", "-f", "csv", "-o", path, self.path)):
+            self.assertIn(b"No space left", command(*argv, status=2).stderr)
+            self.assertTrue(stat.S_ISCHR(os.stat(path).st_mode))
+        done = command("run", "--library", pf.LIB, "--output", "none", "--save", path, "--", pf.build("habits"), "buffered", 10,
+                       status=None, env={**self.env, "PF_DIR": self.folder})
+        self.assertEqual(done.returncode, 125)
+        self.assertTrue(stat.S_ISCHR(os.stat(path).st_mode))
 
     def test_site(self):
         text = command("report", "--site", "in debug", self.path).stdout.decode()
