@@ -3,24 +3,29 @@
 #include "pf-findings-private.h"
 #include "pf-text-writer.h"
 
+// What the wait adds up to is known, what a run without it would take is not: threads that need not wait
+// for one another share the processors all the same.
 static void find_lock(pf_search *self, const PfStream *stream) {
     const PfReasonShare *lock = &stream->stats.reasons[PF_REASON_LOCK];
-    pf_saving saving = pf_saving_of_reason(&stream->stats, PF_REASON_LOCK, 1);
-    if (lock->share < 0.1 || !pf_saving_is_worth(self, saving)) {
+    pf_saving wait = pf_saving_of_reason(&stream->stats, PF_REASON_LOCK, 1);
+    if (lock->share < 0.1 || !pf_saving_is_worth(self, wait)) {
         return;
     }
     g_autofree gchar *place = pf_search_place_of_stream(self, stream, TRUE, NULL);
     g_autofree gchar *name = pf_stream_title(stream);
+    g_autofree gchar *all = pf_duration_text(wait.ns);
+    g_autofree gchar *low = pf_duration_text(wait.low);
+    g_autofree gchar *high = pf_duration_text(wait.high);
     PfFinding *found = pf_search_add(
-        self, "lock", g_strdup_printf("threads wait for one another at the lock of %s", name),
-        g_strdup_printf(
-            "%.0f %% (95 %%: %.0f to %.0f) of the time in calls to it is waiting for the "
-            "FILE's lock; most calls come from %s",
-            100 * lock->share, 100 * MAX(lock->low, 0), 100 * MAX(lock->high, 0),
-            place != NULL ? place : "several places"),
+        self, "lock",
+        g_strdup_printf("threads wait for one another at the lock of %s, %s in all", name, all),
+        g_strdup_printf("%s to %s (95 %%), added up over all threads: %.0f %% of the time in calls "
+                        "to it; most calls come from %s. What a run saves depends on processors "
+                        "that are free",
+                        low, high, 100 * lock->share, place != NULL ? place : "several places"),
         g_strdup("give each thread a buffer or a file of its own, or let one thread write; make "
                  "what is done under the lock shorter (no flush, no unbuffered stream)"),
-        saving);
+        (pf_saving){0});
     found->place = g_steal_pointer(&place);
 }
 

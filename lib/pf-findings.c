@@ -227,14 +227,15 @@ PfFinding *pf_search_add(pf_search *self, const gchar *kind, gchar *title, gchar
     return row;
 }
 
-// What is wrong, and not only slow, has no saving: it comes before all that has.
+// What is wrong, and not only slow, comes before all that saves time; a lock's saving is not known.
+static gdouble weight_of(const PfFinding *self) {
+    return self->saved_ns >= 0 ? self->low_ns : strcmp(self->kind, "lock") == 0 ? 0 : G_MAXDOUBLE;
+}
+
 static gint more_first(gconstpointer a, gconstpointer b) {
-    const PfFinding *one = *(PfFinding *const *)a;
-    const PfFinding *other = *(PfFinding *const *)b;
-    if ((one->saved_ns < 0) != (other->saved_ns < 0)) {
-        return one->saved_ns < 0 ? -1 : 1;
-    }
-    return one->low_ns < other->low_ns ? 1 : one->low_ns > other->low_ns ? -1 : 0;
+    gdouble one = weight_of(*(PfFinding *const *)a);
+    gdouble other = weight_of(*(PfFinding *const *)b);
+    return one < other ? 1 : one > other ? -1 : 0;
 }
 
 /**

@@ -61,6 +61,11 @@ static gint save(PfTarget *target, PfTimeline *timeline, PfSession *session, gui
     }
     pf_session_add_snapshot(session, now);
     const PfProcess *process = pf_snapshot_get_process(now);
+    if (process->state == PF_PROCESS_STATE_ENDED && strcmp(process->how, "exec") == 0) {
+        cli_warn("process %u has begun another program (exec): what it did before is kept; "
+                 "`pfprof record %u` goes on",
+                 pid, pid);
+    }
     pf_session_set_run(session, process->command, pid, process->start_unix_ns);
     pf_session_set_end(session, process->exit_status, 0, process->uptime_ns);
     pf_session_set_timeline(session, timeline);

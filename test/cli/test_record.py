@@ -90,6 +90,26 @@ class Record(Case):
             self.assertIn(b"--output /nonexistent/x.pfs cannot be written", err)
             process.kill()
 
+    def test_another_program_begins(self):
+        """After exec the segment is over and the process is not: that is said.  After the end it is not."""
+        env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
+        for last, said in (("exec sleep 60", True), ("exit", False)):
+            script = f"while [ ! -e {self.folder}/go ]; do echo a line; read -t 0.01 <> <(:); done; {last}"
+            with subprocess.Popen(["bash", "-c", script], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
+                path = os.path.join(self.folder, "exec.pfs")
+                argv = [PFPROF, "record", "-o", path, str(process.pid)]
+                with subprocess.Popen(argv, env=self.env, stderr=subprocess.PIPE) as recorder:
+                    pf.wait_for(lambda: self.catches(recorder.pid, signal.SIGHUP))
+                    with open(os.path.join(self.folder, "go"), "wb"):
+                        pass
+                    err = recorder.communicate(timeout=30)[1].decode()
+                os.remove(os.path.join(self.folder, "go"))
+                self.assertEqual(recorder.returncode, 0)
+                self.assertEqual(f"process {process.pid} has begun another program" in err, said, err)
+                self.assertGreater(self.report(path)["metrics"]["message_count"], 0)
+                process.kill()
+
     def catches(self, pid, number):
         with open(f"/proc/{pid}/status", encoding="utf-8") as file:
             caught = next(int(l.split()[1], 16) for l in file if l.startswith("SigCgt:"))
