@@ -29,17 +29,25 @@ static const gchar *advice_on(const gchar *name) {
                : "look at the result of the call: these messages are lost";
 }
 
-static const PfCallSite *site_that_failed(const pf_search *self, const gchar *function) {
+// Errors are counted by function: which site met which is known where one alone has failed.
+typedef struct {
+    const PfCallSite *only; // NULL: several, or none
+    guint sites;
+    guint64 calls; // of those that failed
+} failing;
+
+static failing sites_that_failed(const pf_search *self, const gchar *function) {
     GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
-    const PfCallSite *most = NULL;
+    failing found = {0};
     for (guint i = 0; i < sites->len; i++) {
         const PfCallSite *one = g_ptr_array_index(sites, i);
-        if (strcmp(one->function, function) == 0 &&
-            (most == NULL || one->stats.error_count > most->stats.error_count)) {
-            most = one;
+        if (strcmp(one->function, function) == 0 && one->stats.error_count > 0) {
+            found.sites++;
+            found.calls += one->stats.message_count;
+            found.only = found.sites == 1 ? one : NULL;
         }
     }
-    return most;
+    return found;
 }
 
 // Who stops when the disk is full fails once or twice, and a loop that waits for POLLOUT meets EAGAIN once
@@ -52,25 +60,24 @@ static gboolean goes_on(const PfErrorCount *error, gdouble share) {
 }
 
 static gboolean find_error(pf_search *self, const PfErrorCount *error) {
-    const PfCallSite *site = site_that_failed(self, error->function);
-    if (site == NULL) {
+    failing at = sites_that_failed(self, error->function);
+    gdouble share = at.calls > 0 ? (gdouble)error->count / (gdouble)at.calls : 0;
+    if (at.sites == 0 || !goes_on(error, share)) {
         return FALSE;
     }
-    gdouble share = (gdouble)site->stats.error_count / (gdouble)MAX(site->stats.message_count, 1);
-    if (!goes_on(error, share)) {
-        return FALSE;
-    }
-    g_autofree gchar *place = pf_search_place(self, site);
-    g_autofree gchar *count = pf_grouped_text(site->stats.error_count);
-    g_autofree gchar *calls = pf_grouped_text(site->stats.message_count);
+    g_autofree gchar *place = at.only != NULL ? pf_search_place(self, at.only) : NULL;
+    g_autofree gchar *several = g_strdup_printf("one of %u lines", at.sites);
+    g_autofree gchar *count = pf_grouped_text(error->count);
+    g_autofree gchar *calls = pf_grouped_text(at.calls);
     PfFinding *found = pf_search_add(
         self, "errors",
-        g_strdup_printf("%s goes on when %s fails with %s", place, error->function, error->name),
-        g_strdup_printf("%s of its %s calls failed", count, calls),
-        g_strdup(advice_on(error->name)),
-        loses_data(error->name) ? (pf_saving){0} : pf_saving_of(&site->stats, share));
+        g_strdup_printf("%s goes on when %s fails with %s", place != NULL ? place : several,
+                        error->function, error->name),
+        g_strdup_printf("%s of %s calls failed so", count, calls), g_strdup(advice_on(error->name)),
+        at.only == NULL || loses_data(error->name) ? (pf_saving){0}
+                                                   : pf_saving_of(&at.only->stats, share));
     found->place = g_steal_pointer(&place);
-    found->saved_calls = (gdouble)site->stats.error_count;
+    found->saved_calls = (gdouble)error->count;
     return TRUE;
 }
 

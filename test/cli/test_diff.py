@@ -88,10 +88,19 @@ class Diff(Case):
         self.assertTrue(all(len(line) <= 80 for line in text.splitlines()[3:]), text)
         self.assertIn("a.pfs and 1 more → ", text)
 
+    def different(self, after_ns, *gate):
+        """A pair of runs of which the gate sees that they differ.  A burst on the machine hides that now and then,
+        as it should; what is wrong with diff hides it five times."""
+        for _ in range(5):
+            pair = self.steady("before"), self.steady("after", after_ns)
+            if command("diff", *gate, *pair, status=None).returncode == 1:
+                break
+        return pair
+
     def test_ten_percent(self):
-        before, after = self.steady("before"), self.steady("after", 11000)
         # Its calls last by the clock, so that what the machine does besides is no reason for doubt.
         gate = ("--noise", "3", "--fail-on", "site.cost>+5%")
+        before, after = self.different(11000, *gate)
         result = json.loads(command("diff", "-f", "json", *gate, before, after, status=1).stdout)
         self.assertEqual([f["place"].split(" in ")[-1] for f in result["failures"]], ["beta"])
         junit = command("diff", "-f", "junit", *gate, before, after, status=1).stdout
@@ -102,7 +111,7 @@ class Diff(Case):
 
     def test_uneven_machine(self):
         """Two runs alone, beside which the machine was not the same: the limits allow for that, and it is said."""
-        before, after = self.steady("before"), self.steady("after", 13000)
+        before, after = self.different(13000, "--noise", "5", "--fail-on", "site.cost>+5%")
 
         def diff(calm, late):
             for path, ns in ((before, calm), (after, late)):
