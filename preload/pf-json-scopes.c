@@ -34,7 +34,7 @@ void pf_json_scopes(struct pf_out *out, const struct pf_summary *summary) {
         pf_json_uint(out, "call_count", stats->calls);
         pf_json_uint(out, "sampled_count", stats->timed);
         pf_json_uint(out, "total_duration_ns", stats->timed_ns);
-        pf_json_estimate(out, stats);
+        pf_json_estimate(out, &stats->estimate);
         pf_json_quantiles(out, stats);
         pf_json_uint(out, "max_ns", stats->max_ns);
         if (kind == 4) {

@@ -4,7 +4,7 @@
 #include "pf-clock.h"
 #include "pf-process.h"
 
-static void put_estimate(struct pf_out *out, const struct pf_estimate *estimate) {
+void pf_json_estimate(struct pf_out *out, const struct pf_estimate *estimate) {
     pf_json_name(out, "estimated_total_duration_ns");
     if (!pf_estimate_has_total(estimate)) {
         pf_out(out, "null");
@@ -23,17 +23,13 @@ static void put_estimate(struct pf_out *out, const struct pf_estimate *estimate)
     }
 }
 
-void pf_json_estimate(struct pf_out *out, const struct pf_stats *stats) {
-    put_estimate(out, &stats->estimate);
-}
-
 // Messages and flushes together.
 static void put_output(struct pf_out *out, const struct pf_summary *summary) {
     pf_json_name(out, "output");
     pf_out(out, "{");
     pf_json_uint(out, "call_count", summary->messages.calls + summary->flushes.calls);
     pf_json_uint(out, "flush_count", summary->flushes.calls);
-    put_estimate(out, &summary->output);
+    pf_json_estimate(out, &summary->output);
     pf_out(out, "}");
 }
 
@@ -92,7 +88,7 @@ void pf_json_stats(struct pf_out *out, const struct pf_stats *stats) {
     pf_json_uint(out, "sampled_count", stats->timed);
     pf_json_uint(out, "dropped_count", stats->calls - stats->timed);
     pf_json_uint(out, "total_duration_ns", stats->timed_ns);
-    pf_json_estimate(out, stats);
+    pf_json_estimate(out, &stats->estimate);
     pf_json_uint(out, "bytes", stats->bytes);
     pf_json_uint(out, "bytes_unknown_count", stats->bytes_unknown);
     pf_json_uint(out, "error_count", stats->errors);

@@ -43,7 +43,7 @@ void pf_json_sites(struct pf_out *out, const struct pf_summary *summary);
 void pf_json_streams(struct pf_out *out, const struct pf_summary *summary);
 void pf_json_threads(struct pf_out *out, const struct pf_summary *summary);
 void pf_json_scopes(struct pf_out *out, const struct pf_summary *summary);
-void pf_json_estimate(struct pf_out *out, const struct pf_stats *stats);
+void pf_json_estimate(struct pf_out *out, const struct pf_estimate *estimate);
 void pf_json_quantiles(struct pf_out *out, const struct pf_stats *stats);
 void pf_json_place(struct pf_out *out, uint64_t address);
 void pf_json_slowest(struct pf_out *out, const struct pf_summary *summary);

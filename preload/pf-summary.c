@@ -34,9 +34,10 @@ static size_t keep(struct pf_group *groups, size_t count, size_t room, const str
     return count < room ? count + 1 : room;
 }
 
-static size_t group(struct pf_summary *summary, const struct pf_row *rows, size_t row_count,
-                    enum pf_order order, struct pf_group *groups, size_t room, size_t *ret_all) {
-    size_t count = 0;
+// `count` groups are there already.
+static size_t group_more(struct pf_summary *summary, const struct pf_row *rows, size_t row_count,
+                         enum pf_order order, struct pf_group *groups, size_t count, size_t room,
+                         size_t *ret_all) {
     size_t all = 0;
     double rate = summary->segment != NULL ? summary->segment->rate : 1;
     for (size_t start = 0, end; start < row_count; start = end) {
@@ -51,6 +52,23 @@ static size_t group(struct pf_summary *summary, const struct pf_row *rows, size_
     }
     *ret_all = all;
     return count;
+}
+
+static size_t group(struct pf_summary *summary, const struct pf_row *rows, size_t row_count,
+                    enum pf_order order, struct pf_group *groups, size_t room, size_t *ret_all) {
+    return group_more(summary, rows, row_count, order, groups, 0, room, ret_all);
+}
+
+// The dearest sites are those of messages, as far as they are there, with those that flush among them.
+static void take_hottest(struct pf_summary *summary, const struct pf_row *flushes, size_t count) {
+    size_t kept = summary->site_count < PF_MOST_HOTTEST ? summary->site_count : PF_MOST_HOTTEST;
+    size_t all;
+    for (size_t i = 0; i < kept; i++) {
+        summary->hottest[i] = summary->sites[i];
+    }
+    summary->hottest_count = group_more(summary, flushes, count, PF_BY_SITE, summary->hottest, kept,
+                                        PF_MOST_HOTTEST, &all);
+    summary->all_hottest = summary->all_sites + all;
 }
 
 // What a thread spent in output: its messages and its flushes.
@@ -303,8 +321,7 @@ struct pf_summary *pf_summary_make(void *scratch, size_t size, const char *how, 
                                     PF_CALL_COUNT - summary->message_function_count, &all);
     summary->site_count = group(summary, copies[PF_BY_SITE], messages, PF_BY_SITE, summary->sites,
                                 PF_MOST_GROUPS, &summary->all_sites);
-    summary->hottest_count = group(summary, copies[PF_BY_SITE], messages + flushes, PF_BY_SITE,
-                                   summary->hottest, PF_MOST_HOTTEST, &summary->all_hottest);
+    take_hottest(summary, copies[PF_BY_SITE] + messages, flushes);
     summary->stream_count = group(summary, copies[PF_BY_STREAM], messages, PF_BY_STREAM,
                                   summary->streams, PF_MOST_GROUPS, &all);
     summary->thread_count = group(summary, copies[PF_BY_THREAD], messages, PF_BY_THREAD,
