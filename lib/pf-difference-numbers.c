@@ -185,25 +185,35 @@ static gdouble unevenness(GArray *const runs[2]) {
     return shape[1] - shape[0];
 }
 
+typedef sample sides[2];
+
+static void compare(sides *const numbers, gboolean same_calls, gdouble noise, gdouble uneven,
+                    const pf_machine *machine, gdouble p, PfChange *const changes[PF_CHANGES]) {
+    gdouble of_times = hypot(noise, hypot(uneven, machine->error));
+    for (guint m = 0; m < PF_CHANGES; m++) {
+        gdouble between = m == CALLS && same_calls ? 0 : m < LATENCY ? noise : of_times;
+        *changes[m] =
+            change_of(&numbers[m][0], &numbers[m][1], between, m < LATENCY ? 0 : machine->shift, p);
+    }
+}
+
 void pf_runs_compare(GArray *before, GArray *after, gdouble noise, const pf_machine *machine,
                      gdouble p, PfChange *const changes[PF_CHANGES]) {
     GArray *const runs[] = {before, after};
     gboolean same_calls = has_same_calls(runs);
-    gdouble uneven = hypot(unevenness(runs), machine->error);
     g_autofree known *values = g_new(known, MAX(runs[0]->len, runs[1]->len));
+    sides all[PF_CHANGES];
     for (guint m = 0; m < PF_CHANGES; m++) {
-        sample sides[2];
         for (guint s = 0; s < 2; s++) {
             for (guint i = 0; i < runs[s]->len; i++) {
                 known numbers[PF_CHANGES];
                 numbers_of(&g_array_index(runs[s], pf_line_run, i), same_calls, numbers);
                 values[i] = numbers[m];
             }
-            sides[s] = sample_of(values, runs[s]->len);
+            all[m][s] = sample_of(values, runs[s]->len);
         }
-        gdouble between = m == CALLS && same_calls ? 0 : m < LATENCY ? noise : hypot(noise, uneven);
-        *changes[m] = change_of(&sides[0], &sides[1], between, m < LATENCY ? 0 : machine->shift, p);
     }
+    compare(all, same_calls, noise, unevenness(runs), machine, p, changes);
 }
 
 // --- all lines together
@@ -250,19 +260,25 @@ static void add_line(total *self, const pf_line_run *line) {
     self->cost += cost;
 }
 
-static total total_of(GPtrArray *lines, guint index) {
-    total sum = {0};
-    for (guint i = 0; i < lines->len; i++) {
-        add_line(&sum, &g_array_index((GArray *)g_ptr_array_index(lines, i), pf_line_run, index));
+// The runs of a side, each with all its lines.
+static GArray *totals_of(GPtrArray *lines) {
+    guint count = lines->len > 0 ? ((GArray *)lines->pdata[0])->len : 0;
+    GArray *runs = g_array_sized_new(FALSE, TRUE, sizeof(total), count);
+    g_array_set_size(runs, count);
+    for (guint i = 0; i < count; i++) {
+        for (guint k = 0; k < lines->len; k++) {
+            GArray *line = g_ptr_array_index(lines, k);
+            add_line(&g_array_index(runs, total, i), &g_array_index(line, pf_line_run, i));
+        }
     }
-    return sum;
+    return runs;
 }
 
-static known number_of(const total *run, guint change) {
+static known number_of(const total *run, gboolean same_calls, guint change) {
     gboolean is_known = run->cost > 0 && run->unknown <= MOST_UNKNOWN * run->calls;
     gdouble counted = run->calls > 0 ? 1 / run->calls : 0;
     switch (change) {
-    case CALLS: return (known){run->calls, counted, 0};
+    case CALLS: return (known){run->calls, same_calls ? 0 : counted, 0};
     case BYTES: return (known){run->bytes, counted, 0};
     case COST:
         return is_known ? (known){run->cost, run->variance / (run->cost * run->cost), 0}
@@ -273,34 +289,27 @@ static known number_of(const total *run, guint change) {
 
 void pf_totals_compare(GPtrArray *before, GPtrArray *after, gdouble noise,
                        const pf_machine *machine, gdouble p, PfChange *const changes[PF_CHANGES]) {
-    GPtrArray *const lines[] = {before, after};
-    sample sides[PF_CHANGES][2];
+    GArray *const runs[] = {totals_of(before), totals_of(after)};
+    g_autofree known *values = g_new(known, MAX(runs[0]->len, runs[1]->len));
     gdouble shape[2] = {0};
-    gdouble first = -1;
     gboolean same_calls = TRUE;
     for (guint s = 0; s < 2; s++) {
-        guint count = lines[s]->len > 0 ? ((GArray *)lines[s]->pdata[0])->len : 0;
-        g_autofree known *values = g_new0(known, PF_CHANGES * MAX(count, 1));
-        for (guint i = 0; i < count; i++) {
-            total run = total_of(lines[s], i);
-            shape[s] = run.cost > 0 && run.wider > 0 ? log(run.wider / run.cost) : 0;
-            first = first < 0 ? run.calls : first;
-            same_calls &= run.calls == first;
-            for (guint m = 0; m < PF_CHANGES; m++) {
-                values[m * count + i] = number_of(&run, m);
-            }
-        }
-        for (guint m = 0; m < PF_CHANGES; m++) {
-            sides[m][s] = sample_of(&values[m * count], count);
+        for (guint i = 0; i < runs[s]->len; i++) {
+            const total *run = &g_array_index(runs[s], total, i);
+            shape[s] = run->cost > 0 && run->wider > 0 ? log(run->wider / run->cost) : 0;
+            same_calls &= run->calls == g_array_index(runs[0], total, 0).calls;
         }
     }
-    gdouble uneven = hypot(shape[1] - shape[0], machine->error);
+    sides all[PF_CHANGES];
     for (guint m = 0; m < PF_CHANGES; m++) {
-        gdouble between = m < LATENCY ? noise : hypot(noise, uneven);
-        *changes[m] =
-            change_of(&sides[m][0], &sides[m][1], between, m < LATENCY ? 0 : machine->shift, p);
+        for (guint s = 0; s < 2; s++) {
+            for (guint i = 0; i < runs[s]->len; i++) {
+                values[i] = number_of(&g_array_index(runs[s], total, i), same_calls, m);
+            }
+            all[m][s] = sample_of(values, runs[s]->len);
+        }
     }
-    if (same_calls && changes[CALLS]->is_known) { // nobody has to allow for chance
-        changes[CALLS]->low = changes[CALLS]->high = 0;
-    }
+    compare(all, same_calls, noise, shape[1] - shape[0], machine, p, changes);
+    g_array_unref(runs[0]);
+    g_array_unref(runs[1]);
 }

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define USUAL_NOISE 0.05
-#define ALL_LINES                                                                                  \
-    0.05 // how likely a change is seen where there is none, in all lines and their sum
+// How likely a change is seen where there is none, in all lines and their sum.
+#define ALL_LINES 0.05
 
 typedef struct {
     PfDifference row;
@@ -89,21 +89,27 @@ typedef struct {
     PfSymbolizer *symbolizer;
 } matching;
 
+static difference *difference_new(const gchar *function, const gchar *caller, const gchar *text,
+                                  const guint count[2]) {
+    difference *whole = g_new0(difference, 1);
+    g_atomic_ref_count_init(&whole->references);
+    whole->row.function = g_strdup(function);
+    whole->row.caller = g_strdup(caller);
+    whole->row.text = g_strdup(text);
+    for (guint s = 0; s < 2; s++) {
+        whole->runs[s] = g_array_new(FALSE, TRUE, sizeof(pf_line_run));
+        g_array_set_clear_func(whole->runs[s], run_clear);
+        g_array_set_size(whole->runs[s], count[s]);
+    }
+    return whole;
+}
+
 static difference *row_of(matching *self, const gchar *function, const gchar *caller,
                           const gchar *text) {
     g_autofree gchar *key = g_strdup_printf("%s\n%s\n%s", function, caller, text);
     difference *whole = g_hash_table_lookup(self->by_key, key);
     if (whole == NULL) {
-        whole = g_new0(difference, 1);
-        g_atomic_ref_count_init(&whole->references);
-        whole->row.function = g_strdup(function);
-        whole->row.caller = g_strdup(caller);
-        whole->row.text = g_strdup(text);
-        for (guint s = 0; s < 2; s++) {
-            whole->runs[s] = g_array_new(FALSE, TRUE, sizeof(pf_line_run));
-            g_array_set_clear_func(whole->runs[s], run_clear);
-            g_array_set_size(whole->runs[s], self->count[s]);
-        }
+        whole = difference_new(function, caller, text, self->count);
         g_ptr_array_add(self->order, whole);
         g_hash_table_insert(self->by_key, g_steal_pointer(&key), whole);
     }
@@ -285,14 +291,8 @@ PfDifference *pf_differences_sum(GPtrArray *lines) {
         g_ptr_array_add(after, line->runs[1]);
     }
     const difference *first = g_ptr_array_index(lines, 0);
-    difference *sum = g_new0(difference, 1);
-    g_atomic_ref_count_init(&sum->references);
-    sum->row.function = g_strdup("");
-    sum->row.caller = g_strdup("");
+    difference *sum = difference_new("", "", "", (const guint[2]){0, 0});
     sum->row.place = g_strdup("");
-    sum->row.text = g_strdup("");
-    sum->runs[0] = g_array_new(FALSE, TRUE, sizeof(pf_line_run));
-    sum->runs[1] = g_array_new(FALSE, TRUE, sizeof(pf_line_run));
     PfChange *changes[PF_CHANGES] = {&sum->row.calls, &sum->row.bytes, &sum->row.latency,
                                      &sum->row.cost};
     pf_totals_compare(before, after, first->noise, &first->machine, ALL_LINES / (lines->len + 1),

@@ -78,8 +78,8 @@ static gdouble remaining(const pf_search *self, const PfStream *stream, gboolean
     return sync ? MAX(seconds, hundredth) : by_size;
 }
 
-#define BYTES_LIKE_A_CALL                                                                          \
-    1024.0 // that many are copied to a file in the time that a call alone takes
+// That many are copied to a file in the time that a call alone takes.
+#define BYTES_LIKE_A_CALL 1024.0
 
 // Of the calls at the line that makes most of them, for this stream: a slow fclose at the end is none of them.
 // What copying takes is taken in a larger buffer too.

@@ -244,7 +244,8 @@ static gint more_first(gconstpointer a, gconstpointer b) {
  * @symbolizer: (nullable): where to look names up; %NULL for a new one
  *
  * Finds what should be changed, at most %PF_MOST_FINDINGS: first what loses data or endangers the
- * process, then what saves most.  Nothing is said of time without a lower limit of what it saves that is worth the trouble; most programs have no findings.
+ * process, then what saves most.  Nothing is said of time without a lower limit of what it saves that is
+ * worth the trouble; most programs have no findings.
  *
  * Returns: (transfer container) (element-type PfFinding): findings
  */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The difference of two models, and the union of many.
 #include "pf-model.h"
+#include "pf-rows-private.h"
 
 // --- common
 
@@ -25,7 +26,7 @@ static uint32_t add_stream(pf_model *self, pf_pair_map *map, const pf_model_stre
 
 // A number for an image: equal for equal build-ids, or paths where there is none.
 static uint64_t identity_of(pf_model *self, const PfModule *module) {
-    const gchar *text = *module->build_id != 0 ? module->build_id : module->path;
+    const gchar *text = pf_module_identity(module);
     return (uintptr_t)g_string_chunk_insert_const(self->strings, text);
 }
 

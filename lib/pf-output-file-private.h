@@ -2,6 +2,7 @@
 // A file on its way to a name.  Internal.
 #pragma once
 #include "pf-output-file.h"
+#include <stdio.h>
 
 typedef struct {
     FILE *file;

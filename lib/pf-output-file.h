@@ -3,7 +3,6 @@
 #pragma once
 #include "pf-macros.h"
 #include <glib.h>
-#include <stdio.h>
 
 G_BEGIN_DECLS
 

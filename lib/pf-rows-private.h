@@ -22,3 +22,8 @@ static inline gboolean pf_estimate_has_limits(const PfEstimate *estimate) {
     return estimate->certainty == PF_CERTAINTY_EXACT ||
            estimate->certainty == PF_CERTAINTY_INTERVAL;
 }
+
+// What a module is known by, wherever the loader has put it.
+static inline const gchar *pf_module_identity(const PfModule *module) {
+    return *module->build_id != 0 ? module->build_id : module->path;
+}

@@ -536,7 +536,6 @@ PF_API PfStack *pf_stack_ref(PfStack *self);
 PF_API void pf_stack_unref(PfStack *self);
 PF_API guint64 pf_stack_get_address(PfStack *self, guint index);
 PF_API PfModule *pf_stack_get_module(PfStack *self, guint index);
-PF_API gboolean pf_stack_begins_at(const PfStack *self, const PfCallSite *site);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PfModule, pf_module_unref)
 

@@ -2,6 +2,7 @@
 // Rows that are made when somebody asks: call stacks, slowest and recent calls.
 #include "pf-rows-private.h"
 #include "pf-snapshot-private.h"
+#include <string.h>
 
 static const gchar *function_of(uint64_t key) {
     unsigned call = pf_key_call(key);
@@ -40,7 +41,7 @@ static gchar *stack_key(const PfStack *stack) {
         g_string_append_printf(key, " %" G_GINT64_MODIFIER "x",
                                module != NULL ? frame->address - module->bias : frame->address);
         if (module != NULL) {
-            g_string_append(key, *module->build_id != 0 ? module->build_id : module->path);
+            g_string_append(key, pf_module_identity(module));
         }
     }
     return g_string_free(key, FALSE);
@@ -98,6 +99,47 @@ GPtrArray *pf_snapshot_make_stacks(PfSnapshot *self) {
         make_stacks_of(self, rows, known, i);
     }
     return rows;
+}
+
+// By function, module and offset: of several processes site and stack may have the address that another one
+// knows.
+static gboolean begins_at(const PfStack *stack, const PfCallSite *site) {
+    const PfFrame *frame = stack->depth > 0 ? &stack->frames[0] : NULL;
+    if (frame == NULL || strcmp(stack->function, site->function) != 0) {
+        return FALSE;
+    }
+    if (frame->module == NULL || site->module == NULL) {
+        return frame->module == site->module && frame->address == site->address;
+    }
+    return frame->address - frame->module->bias == site->address - site->module->bias &&
+           strcmp(pf_module_identity(frame->module), pf_module_identity(site->module)) == 0;
+}
+
+static gint heavier_first(gconstpointer a, gconstpointer b) {
+    gdouble one = (*(PfStack *const *)a)->weight;
+    gdouble other = (*(PfStack *const *)b)->weight;
+    return one < other ? 1 : one > other ? -1 : 0;
+}
+
+/**
+ * pf_snapshot_get_stacks_of:
+ * @self: a snapshot
+ * @site: one of its call sites
+ *
+ * Gets the call stacks of a site.
+ *
+ * Returns: (transfer container) (element-type PfStack): call stacks, heaviest first
+ */
+GPtrArray *pf_snapshot_get_stacks_of(PfSnapshot *self, const PfCallSite *site) {
+    GPtrArray *all = pf_snapshot_get_stacks(self);
+    GPtrArray *mine = g_ptr_array_new();
+    for (guint i = 0; i < all->len; i++) {
+        if (begins_at(g_ptr_array_index(all, i), site)) {
+            g_ptr_array_add(mine, g_ptr_array_index(all, i));
+        }
+    }
+    g_ptr_array_sort(mine, heavier_first);
+    return mine;
 }
 
 // --- events

@@ -207,6 +207,7 @@ PF_API GPtrArray *pf_snapshot_get_scopes(PfSnapshot *self);
 PF_API GPtrArray *pf_snapshot_get_slowest(PfSnapshot *self);
 PF_API GPtrArray *pf_snapshot_get_recent(PfSnapshot *self);
 PF_API GPtrArray *pf_snapshot_get_stacks(PfSnapshot *self);
+PF_API GPtrArray *pf_snapshot_get_stacks_of(PfSnapshot *self, const PfCallSite *site);
 PF_API GPtrArray *pf_snapshot_get_real_sites(PfSnapshot *self, PfSymbolizer *symbolizer);
 
 // Renderings

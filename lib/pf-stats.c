@@ -2,7 +2,6 @@
 // The small questions that everybody asks of rows, and the names of enums.
 #include "pf-rows-private.h"
 #include "pf-snapshot.h"
-#include <string.h>
 
 /**
  * pf_stats_has_estimate:
@@ -122,30 +121,6 @@ const gchar *pf_reason_to_string(PfReason reason) {
  */
 guint64 pf_stack_get_address(PfStack *self, guint index) {
     return index < self->depth ? self->frames[index].address : 0;
-}
-
-/**
- * pf_stack_begins_at:
- * @self: a call stack
- * @site: a call site of the same snapshot
- *
- * Tells whether a stack is one of the site's: by function, module and offset, since of several
- * processes site and stack may have the address that another one knows.
- *
- * Returns: whether it is
- */
-gboolean pf_stack_begins_at(const PfStack *self, const PfCallSite *site) {
-    const PfModule *module = self->depth > 0 ? self->frames[0].module : NULL;
-    if (self->depth == 0 || strcmp(self->function, site->function) != 0 ||
-        (module == NULL) != (site->module == NULL)) {
-        return FALSE;
-    }
-    if (module == NULL) {
-        return self->frames[0].address == site->address;
-    }
-    gboolean same = *module->build_id != 0 ? strcmp(module->build_id, site->module->build_id) == 0
-                                           : strcmp(module->path, site->module->path) == 0;
-    return same && self->frames[0].address - module->bias == site->address - site->module->bias;
 }
 
 /**

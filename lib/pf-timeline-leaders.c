@@ -2,6 +2,7 @@
 // Who made most of the calls of a bin.  A bin has room for a few; that of who made less may be lost when
 // bins are added up, so that what they hold is a lower limit.
 #include "pf-timeline-leaders.h"
+#include "pf-rows-private.h"
 #include "pf-table.h"
 #include <string.h>
 
@@ -17,7 +18,7 @@ static guint64 hash(guint64 state, const void *data, gsize size) {
 guint64 pf_leader_of_site(const gchar *function, const PfModule *module, guint64 offset) {
     guint64 id = hash(G_GUINT64_CONSTANT(0xcbf29ce484222325), function, strlen(function) + 1);
     if (module != NULL) {
-        const gchar *name = *module->build_id != 0 ? module->build_id : module->path;
+        const gchar *name = pf_module_identity(module);
         id = hash(id, name, strlen(name));
     }
     return hash(id, &offset, sizeof offset) | 1; // 0 is nobody

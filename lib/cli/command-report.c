@@ -14,22 +14,9 @@ static const cli_option options[] = {
     CLI_HELP,
 };
 
-static gint heavier_first(gconstpointer a, gconstpointer b) {
-    gdouble one = (*(PfStack *const *)a)->weight;
-    gdouble other = (*(PfStack *const *)b)->weight;
-    return one > other ? -1 : one < other;
-}
-
 static void put_stacks(GString *text, PfSnapshot *snapshot, PfSymbolizer *symbolizer,
                        const PfCallSite *site) {
-    GPtrArray *stacks = pf_snapshot_get_stacks(snapshot);
-    g_autoptr(GPtrArray) mine = g_ptr_array_new();
-    for (guint i = 0; i < stacks->len; i++) {
-        if (pf_stack_begins_at(g_ptr_array_index(stacks, i), site)) {
-            g_ptr_array_add(mine, g_ptr_array_index(stacks, i));
-        }
-    }
-    g_ptr_array_sort(mine, heavier_first);
+    g_autoptr(GPtrArray) mine = pf_snapshot_get_stacks_of(snapshot, site);
     for (guint i = 0; i < mine->len && i < MOST_STACKS; i++) {
         const PfStack *stack = g_ptr_array_index(mine, i);
         g_autofree gchar *count = pf_human_count(stack->weight);

@@ -103,12 +103,6 @@ static void add_templates(GPtrArray *lines, const PfCallSite *site) {
 
 // --- call stacks
 
-static gint heavier_first(gconstpointer a, gconstpointer b) {
-    gdouble one = (*(PfStack *const *)a)->weight;
-    gdouble other = (*(PfStack *const *)b)->weight;
-    return one < other ? 1 : one > other ? -1 : 0;
-}
-
 static void add_stack(GPtrArray *lines, PfSymbolizer *symbolizer, const PfStack *stack,
                       gdouble whole) {
     pf_top_lines_add(lines, PF_TOP_STYLE_PLAIN,
@@ -128,22 +122,16 @@ static void add_stack(GPtrArray *lines, PfSymbolizer *symbolizer, const PfStack 
 
 static void add_stacks(GPtrArray *lines, PfSnapshot *window, PfSymbolizer *symbolizer,
                        const PfCallSite *site) {
-    GPtrArray *all = pf_snapshot_get_stacks(window);
-    g_autoptr(GPtrArray) mine = g_ptr_array_new();
+    g_autoptr(GPtrArray) mine = pf_snapshot_get_stacks_of(window, site);
     gdouble whole = 0;
-    for (guint i = 0; i < all->len; i++) {
-        PfStack *stack = g_ptr_array_index(all, i);
-        if (pf_stack_begins_at(stack, site)) {
-            g_ptr_array_add(mine, stack);
-            whole += stack->weight;
-        }
+    for (guint i = 0; i < mine->len; i++) {
+        whole += ((const PfStack *)g_ptr_array_index(mine, i))->weight;
     }
     heading(lines, "call stacks, since the start");
     if (mine->len == 0 || whole <= 0) {
         pf_top_lines_add(lines, PF_TOP_STYLE_DIM, "  none was taken");
         return;
     }
-    g_ptr_array_sort(mine, heavier_first);
     for (guint i = 0; i < mine->len && i < MOST_STACKS; i++) {
         add_stack(lines, symbolizer, g_ptr_array_index(mine, i), whole);
     }

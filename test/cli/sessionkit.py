@@ -3,14 +3,10 @@
 import json
 import os
 import subprocess
-import sys
 import unittest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
-import pfharness as pf  # noqa: E402
+from clikit import pf, PFPROF
 
-PFPROF = os.environ.get("PF_COMMAND") or os.path.join(pf.ROOT, "build/lib/cli/pfprof")
 HEAVY = os.environ.get("PF_HEAVY") == "1"
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that Debian's packages are for
 

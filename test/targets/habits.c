@@ -117,17 +117,29 @@ static void *reader(void *arg) {
     return NULL;
 }
 
-static void slow_pipe(void) {
+typedef struct {
     int fd[2];
     pthread_t thread;
+} read_pipe;
+
+static void begin_pipe(read_pipe *self, void *(*reads)(void *)) {
+    (void)!pipe(self->fd);
+    pthread_create(&self->thread, NULL, reads, &self->fd[0]);
+}
+
+static void end_pipe(read_pipe *self) {
+    close(self->fd[1]);
+    pthread_join(self->thread, NULL);
+}
+
+static void slow_pipe(void) {
+    read_pipe to;
     static char block[4096];
-    (void)!pipe(fd);
-    pthread_create(&thread, NULL, reader, &fd[0]);
+    begin_pipe(&to, reader);
     for (int i = 0; i < count; i++) {
-        (void)!write(fd[1], block, sizeof block); // habit: pipe
+        (void)!write(to.fd[1], block, sizeof block); // habit: pipe
     }
-    close(fd[1]);
-    pthread_join(thread, NULL);
+    end_pipe(&to);
 }
 
 static void eagain(void) {
@@ -176,19 +188,16 @@ static void *slow_reader(void *arg) {
 }
 
 static void polls(void) {
-    int fd[2];
-    pthread_t thread;
+    read_pipe to;
     static char line[4000];
-    (void)!pipe(fd);
-    fcntl(fd[1], F_SETFL, O_NONBLOCK);
-    pthread_create(&thread, NULL, slow_reader, &fd[0]);
+    begin_pipe(&to, slow_reader);
+    fcntl(to.fd[1], F_SETFL, O_NONBLOCK);
     for (int i = 0; i < count; i++) {
-        while (write(fd[1], line, sizeof line) < 0) {
-            poll(&(struct pollfd){fd[1], POLLOUT, 0}, 1, -1);
+        while (write(to.fd[1], line, sizeof line) < 0) {
+            poll(&(struct pollfd){to.fd[1], POLLOUT, 0}, 1, -1);
         }
     }
-    close(fd[1]);
-    pthread_join(thread, NULL);
+    end_pipe(&to);
 }
 
 static void *quick_reader(void *arg) {
@@ -199,21 +208,18 @@ static void *quick_reader(void *arg) {
 }
 
 static void woken(void) {
-    int fd[2];
-    pthread_t thread;
+    read_pipe to;
     cpu_set_t one;
     static char record[600];
     CPU_ZERO(&one);
     CPU_SET((size_t)sched_getcpu(), &one);
     sched_setaffinity(0, sizeof one, &one);
-    (void)!pipe(fd);
-    pthread_create(&thread, NULL, quick_reader, &fd[0]);
+    begin_pipe(&to, quick_reader);
     for (int i = 0; i < count; i++) {
-        (void)!write(fd[1], record, sizeof record);
+        (void)!write(to.fd[1], record, sizeof record);
         work(5000);
     }
-    close(fd[1]);
-    pthread_join(thread, NULL);
+    end_pipe(&to);
 }
 
 // Records of 4,999 bytes, each line another, into a pipe that has room for 4,096 and is emptied each time.
