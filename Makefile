@@ -162,7 +162,7 @@ help:
 	@echo '                              ARGS="--quick", "--only redis", "--list" (about 10 minutes)'
 	@echo 'make check-sanitize           the tests of lib/ with AddressSanitizer and UBSan'
 	@echo 'make check-report             exports and reports, judged by what reads them; 200 pairs of runs'
-	@echo 'make check-turn-off           four programs without their dearest line, against the finding (10 minutes)'
+	@echo 'make check-turn-off           programs that do what a finding says, against it (20 minutes)'
 	@echo 'make report-ui                make the page of pfprof report --html anew (needs npm)'
 	@echo 'make bench                    what the library costs; ARGS= goes to test/bench/run.py'
 	@echo 'make bench-peers              the same work under the other tools that are installed'

@@ -190,7 +190,7 @@ void pf_find_storm(pf_search *self) {
     if (!find_storm(&found)) {
         return;
     }
-    pf_saving saving = save(self, &found, &worst, &calls);
+    pf_saving saving = pf_saving_of_rerun(save(self, &found, &worst, &calls));
     gdouble lasted = (found.last - found.first + 1) * found.seconds;
     // Of the storm's own time: a second of it may be the trouble of a day.
     pf_search own = *self;
@@ -218,6 +218,7 @@ void pf_find_storm(pf_search *self) {
         g_strdup("put a limit on that line: so many a second, then one line with the number of "
                  "those left out"),
         saving);
+    pf_search_of_threads(self, row, NULL, NULL);
     row->place = g_steal_pointer(&place);
     row->saved_calls = calls;
 }

@@ -22,21 +22,9 @@ static gdouble level_share(const PfStats *stats, guint from, guint to) {
     return all > 0 ? some / all : 0;
 }
 
-static const PfStream *stream_of(const pf_search *self, const PfCallSite *site) {
-    GPtrArray *streams = pf_snapshot_get_streams(self->snapshot);
-    guint id = site->streams->len > 0 ? g_array_index(site->streams, guint, 0) : G_MAXUINT;
-    for (guint i = 0; i < streams->len; i++) {
-        const PfStream *stream = g_ptr_array_index(streams, i);
-        if (stream->id == id) {
-            return stream;
-        }
-    }
-    return NULL;
-}
-
 // Logging, rather than what the program is there to write: it has levels, or goes where logs go.
 gboolean pf_search_is_log(const pf_search *self, const PfCallSite *site) {
-    const PfStream *stream = stream_of(self, site);
+    const PfStream *stream = pf_search_stream_of(self, site);
     g_autofree gchar *base =
         stream != NULL && *stream->name != 0 ? g_path_get_basename(stream->name) : g_strdup("");
     return level_share(&site->stats, 0, LEVEL_WARNING + 3) > 0.5 ||
@@ -54,17 +42,18 @@ static const PfThread *thread_of(const pf_search *self, const PfCallSite *site,
     guint best = 0;
     for (guint i = 0; i < model->cells->len; i++) {
         const pf_cell *cell = &g_array_index(model->cells, pf_cell, i);
-        if (pf_model_site_at(model, cell->site)->address == site->address &&
-            strcmp(pf_calls[cell->call].name, site->function) == 0) {
+        if (pf_search_site(self, cell->site) == site) {
             calls[cell->thread] += cell->calls;
             all += cell->calls;
             best = calls[cell->thread] > calls[best] ? cell->thread : best;
         }
     }
     GPtrArray *threads = pf_snapshot_get_threads(self->snapshot);
-    for (guint i = 0; all > 0 && i < threads->len; i++) {
+    const pf_model_thread *most = all > 0 ? pf_model_thread_at(model, best) : NULL;
+    guint pid = most != NULL ? pf_model_process_at(model, most->process)->facts->pid : 0;
+    for (guint i = 0; most != NULL && i < threads->len; i++) {
         const PfThread *thread = g_ptr_array_index(threads, i);
-        if (thread->tid == pf_model_thread_at(model, best)->tid && thread->wall_ns > 0) {
+        if (thread->tid == most->tid && thread->pid == pid && thread->wall_ns > 0) {
             *ret_share = (gdouble)calls[best] / (gdouble)all;
             return thread;
         }
@@ -87,7 +76,9 @@ static gboolean find_duplicates(pf_search *self, const PfCallSite *site) {
     const PfTemplateCount *text = constant_text(site);
     gdouble calls = (gdouble)site->stats.message_count;
     gdouble allowed = 10 * MAX(self->wall_ns / 1e9, 1); // of a limiter of 10 a second
-    pf_saving saving = pf_saving_of(&site->stats, MAX(1 - allowed / MAX(calls, 1), 0));
+    const PfStream *stream = pf_search_stream_of(self, site);
+    pf_saving saving = pf_saving_of_calls(&site->stats, MAX(1 - allowed / MAX(calls, 1), 0),
+                                          stream != NULL ? stream->kind : PF_STREAM_KIND_UNKNOWN);
     if (text == NULL || !pf_saving_is_worth(self, saving)) {
         return FALSE;
     }
@@ -100,64 +91,24 @@ static gboolean find_duplicates(pf_search *self, const PfCallSite *site) {
         g_strdup_printf("%s × \"%s\"", count, valid),
         g_strdup("limit it: ten a second, then one line with the number of those left out"),
         saving);
+    pf_search_of_threads(self, found, site, NULL);
     found->place = g_steal_pointer(&place);
     found->saved_calls = MAX(calls - allowed, 0);
     return TRUE;
-}
-
-// What a run without these calls would save: another run differs by 3 % or so, and a call that enters the
-// kernel costs more than the time in it, for what it drove out of the caches (docs/findings.md).
-#define RERUN_NOISE 0.06
-#define AFTERMATH_NS 50.0
-#define MOST_AFTERMATH_NS 200.0
-
-// Of calls on a file, the calls in which the thread was switched out are left out: other programs had the
-// processor, and they would have had it elsewhere.  They are few and long, so that the others' sum is known far
-// better than the sum of all.
-static pf_saving saving_but_blocked(const PfStats *stats) {
-    gdouble sum = 0;
-    gdouble squares = 0;
-    for (guint i = 0; i < PF_REASON_COUNT; i++) {
-        const PfReasonShare *part = &stats->reasons[i];
-        if (part->estimated_ns < 0 || !pf_stats_has_estimate(stats)) {
-            return (pf_saving){0};
-        }
-        if (i != PF_REASON_BLOCKED) {
-            sum += part->estimated_ns;
-            squares += part->half_ns * part->half_ns;
-        }
-    }
-    return (pf_saving){sum, MAX(sum - sqrt(squares), 0), sum + sqrt(squares)};
-}
-
-static pf_saving saving_of_rerun(const PfStats *stats, gboolean to_file) {
-    pf_saving saving = to_file ? saving_but_blocked(stats) : pf_saving_of(stats, 1);
-    gdouble noise = RERUN_NOISE * saving.ns;
-    return (pf_saving){saving.ns, MAX(saving.ns - hypot(saving.ns - saving.low, noise), 0),
-                       saving.ns + hypot(saving.high - saving.ns, noise)};
-}
-
-static pf_saving with_aftermath(const PfStats *stats, pf_saving saving) {
-    gdouble timed = (gdouble)MAX(stats->sampled_count, 1);
-    gdouble entering = (gdouble)stats->reasons[PF_REASON_FLUSH].count / timed;
-    gdouble entries = entering * (gdouble)stats->message_count;
-    return (pf_saving){saving.ns + AFTERMATH_NS * entries, saving.low,
-                       saving.high + MOST_AFTERMATH_NS * entries};
 }
 
 static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
     gdouble share = 1;
     const PfThread *thread = thread_of(self, site, &share);
     gdouble wall = thread != NULL ? (gdouble)thread->wall_ns : self->wall_ns;
-    const PfStream *stream = stream_of(self, site);
-    gboolean to_file = stream != NULL && stream->kind == PF_STREAM_KIND_FILE;
-    pf_saving in_calls = saving_of_rerun(&site->stats, to_file);
-    pf_saving saving = with_aftermath(&site->stats, in_calls);
+    const PfStream *stream = pf_search_stream_of(self, site);
+    pf_saving saving =
+        pf_saving_of_calls(&site->stats, 1, stream != NULL ? stream->kind : PF_STREAM_KIND_UNKNOWN);
     // No thread is in calls for longer than it lives, whatever an estimate says.
     pf_saving of_thread = {MIN(saving.ns * share, wall), MIN(saving.low * share, wall),
                            MIN(saving.high * share, wall)};
     if (!pf_search_is_log(self, site) || wall <= 0 || of_thread.low < 0.1 * wall ||
-        !pf_saving_is_worth(self, in_calls) || level_share(&site->stats, 0, LEVEL_WARNING) > 0.5) {
+        !pf_saving_is_worth(self, saving) || level_share(&site->stats, 0, LEVEL_WARNING) > 0.5) {
         return FALSE;
     }
     gdouble percent = 100 / wall;

@@ -40,171 +40,6 @@ void pf_finding_unref(PfFinding *self) {
     }
 }
 
-// --- savings
-
-pf_saving pf_saving_of(const PfStats *stats, gdouble factor) {
-    if (!pf_stats_has_estimate(stats)) {
-        return (pf_saving){0};
-    }
-    const PfEstimate *estimate = &stats->estimate;
-    return (pf_saving){factor * estimate->total_ns, factor * estimate->low_ns,
-                       factor * estimate->high_ns};
-}
-
-// The part of a total: both are uncertain.  The limits of the product are those of a part of the whole
-// when the part is nearly all of it, and of the part when the total is well known.
-pf_saving pf_saving_of_reason(const PfStats *stats, PfReason reason, gdouble factor) {
-    const PfReasonShare *share = &stats->reasons[reason];
-    if (!pf_stats_has_estimate(stats) || share->share < 0) {
-        return (pf_saving){0};
-    }
-    const PfEstimate *estimate = &stats->estimate;
-    gdouble low = share->low >= 0 ? share->low : 0;
-    gdouble high = share->high >= 0 ? share->high : 1;
-    return (pf_saving){factor * share->share * estimate->total_ns, factor * low * estimate->low_ns,
-                       factor * high * estimate->high_ns};
-}
-
-pf_saving pf_saving_add(pf_saving a, pf_saving b) {
-    return (pf_saving){a.ns + b.ns, a.low + b.low, a.high + b.high};
-}
-
-// The lower limit decides: what may be nothing is not said.
-gboolean pf_saving_is_worth(const pf_search *self, pf_saving saving) {
-    return saving.low >= PF_WORTH_NS && saving.low >= PF_WORTH_SHARE * self->wall_ns &&
-           saving.ns <= 4 * saving.low;
-}
-
-#define MAKES_WAY_NS 100e3
-
-gboolean pf_search_makes_way(const PfStats *stats) {
-    const PfReasonShare *blocked = &stats->reasons[PF_REASON_BLOCKED];
-    return blocked->count > 0 &&
-           (gdouble)blocked->total_ns < MAKES_WAY_NS * (gdouble)blocked->count;
-}
-
-// --- places
-
-static const gchar *short_file(const gchar *file) {
-    const gchar *start = file + strlen(file);
-    for (guint slashes = 0; start > file; start--) {
-        if (start[-1] == '/' && ++slashes == 2) {
-            break;
-        }
-    }
-    return start;
-}
-
-static gchar *name_place(const PfPlace *place) {
-    if (place->file == NULL) {
-        return pf_place_to_string(place);
-    }
-    return g_strdup_printf("%s:%u%s%s", short_file(place->file), place->line,
-                           place->function != NULL ? " in " : "",
-                           place->function != NULL ? place->function : "");
-}
-
-unsigned pf_call_named(const gchar *function) {
-    unsigned call = 0;
-    while (call < PF_CALL_COUNT && strcmp(pf_calls[call].name, function) != 0) {
-        call++;
-    }
-    return call;
-}
-
-const PfCallSite *pf_search_site(const pf_search *self, guint32 index) {
-    const pf_site *wanted = pf_model_site_at(self->snapshot->model, index);
-    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
-    for (guint i = 0; i < sites->len; i++) {
-        const PfCallSite *site = g_ptr_array_index(sites, i);
-        if (site->address == wanted->address &&
-            strcmp(site->function, pf_calls[wanted->call].name) == 0) {
-            return site;
-        }
-    }
-    return NULL;
-}
-
-gboolean pf_site_is_iostream(const PfCallSite *site) {
-    return site->module != NULL && strstr(site->module->path, "libstdc++") != NULL;
-}
-
-// Out of the C++ library: the first frame that is not in it, of the stack that most calls have.  (At exit the
-// library flushes by the same call.)
-static gchar *place_beyond_iostream(const pf_search *self, const PfCallSite *site) {
-    GPtrArray *stacks = pf_snapshot_get_stacks(self->snapshot);
-    const PfFrame *best = NULL;
-    gdouble weight = 0;
-    for (guint i = 0; i < stacks->len; i++) {
-        const PfStack *stack = g_ptr_array_index(stacks, i);
-        guint f = 1;
-        while (f < stack->depth && stack->frames[f].module != NULL &&
-               strstr(stack->frames[f].module->path, "libstdc++") != NULL) {
-            f++;
-        }
-        if (stack->depth > f && stack->frames[0].address == site->address &&
-            stack->frames[f].module != NULL && stack->weight > weight) {
-            best = &stack->frames[f];
-            weight = stack->weight;
-        }
-    }
-    if (best == NULL) {
-        return NULL;
-    }
-    g_autoptr(PfPlace) place =
-        pf_symbolizer_find_return(self->symbolizer, best->module, best->address);
-    return name_place(place);
-}
-
-gchar *pf_search_place(const pf_search *self, const PfCallSite *site) {
-    const PfRealSite *best = NULL;
-    for (guint i = 0; i < self->real_sites->len; i++) {
-        const PfRealSite *real = g_ptr_array_index(self->real_sites, i);
-        if (real->site == site && (best == NULL || real->message_count > best->message_count)) {
-            best = real;
-        }
-    }
-    if (best != NULL) {
-        return name_place(best->place);
-    }
-    gchar *beyond = pf_site_is_iostream(site) ? place_beyond_iostream(self, site) : NULL;
-    if (beyond != NULL) {
-        return beyond;
-    }
-    g_autoptr(PfPlace) place =
-        pf_symbolizer_find_return(self->symbolizer, site->module, site->address);
-    return name_place(place);
-}
-
-gchar *pf_search_place_of_stream(const pf_search *self, const PfStream *stream, gboolean messages,
-                                 const PfCallSite **ret_site) {
-    GPtrArray *sites = pf_snapshot_get_call_sites(self->snapshot);
-    const PfCallSite *best = NULL;
-    for (guint i = 0; i < sites->len; i++) {
-        const PfCallSite *site = g_ptr_array_index(sites, i);
-        gboolean is_here = FALSE;
-        for (guint s = 0; s < site->streams->len; s++) {
-            is_here |= g_array_index(site->streams, guint, s) == stream->id;
-        }
-        if (is_here && site->is_message == messages &&
-            (best == NULL || site->stats.message_count > best->stats.message_count)) {
-            best = site;
-        }
-    }
-    if (ret_site != NULL) {
-        *ret_site = best;
-    }
-    return best != NULL ? pf_search_place(self, best) : NULL;
-}
-
-gchar *pf_stream_title(const PfStream *stream) {
-    if (*stream->name != 0) {
-        return g_strdup(stream->name);
-    }
-    return g_strdup(stream->kind == PF_STREAM_KIND_NONE ? "syslog"
-                                                        : pf_stream_kind_to_string(stream->kind));
-}
-
 // --- the list
 
 PfFinding *pf_search_add(pf_search *self, const gchar *kind, gchar *title, gchar *evidence,
@@ -215,14 +50,12 @@ PfFinding *pf_search_add(pf_search *self, const gchar *kind, gchar *title, gchar
     row->title = title;
     row->evidence = evidence;
     row->next_step = next_step;
-    // The estimate knows nothing of the wall clock; all threads together have no more than this.
-    gdouble most = self->wall_ns * MAX(pf_snapshot_get_thread_count(self->snapshot), 1);
-    saving = (pf_saving){MIN(saving.ns, most), MIN(saving.low, most), MIN(saving.high, most)};
     row->saved_ns = saving.ns > 0 ? saving.ns : -1;
     row->low_ns = saving.ns > 0 ? saving.low : -1;
     row->high_ns = saving.ns > 0 ? saving.high : -1;
     row->saved_calls = -1;
     row->wall_percent = saving.ns > 0 && self->wall_ns > 0 ? 100 * saving.ns / self->wall_ns : -1;
+    row->thread_count = 1;
     g_ptr_array_add(self->found, row);
     return row;
 }
@@ -256,7 +89,7 @@ GPtrArray *pf_snapshot_find(PfSnapshot *self, PfSymbolizer *symbolizer) {
     pf_search search = {
         .snapshot = self,
         .symbolizer = used,
-        .real_sites = pf_snapshot_get_real_sites(self, used),
+        .real_sites = pf_snapshot_find_dearest_lines(self, used),
         .wall_ns = pf_snapshot_get_uptime_seconds(self) * 1e9,
         .found = g_ptr_array_new_with_free_func((GDestroyNotify)pf_finding_unref),
     };
@@ -293,11 +126,14 @@ gchar *pf_finding_get_saving(const PfFinding *self) {
     g_autofree gchar *saved = pf_duration_text(self->saved_ns);
     g_autofree gchar *low = pf_duration_text(self->low_ns);
     g_autofree gchar *high = pf_duration_text(self->high_ns);
-    if (self->high_ns - self->low_ns < 0.01 * self->saved_ns) {
-        return g_strdup_printf("%s, %.0f %% of wall", saved, self->wall_percent);
+    if (self->wall_percent < 0) {
+        return g_strdup_printf("%s (95 %%: %s to %s)", saved, low, high);
     }
-    return g_strdup_printf("%s (95 %%: %s to %s), %.0f %% of wall", saved, low, high,
-                           self->wall_percent);
+    g_autofree gchar *whose = self->thread_count > 1
+                                  ? g_strdup_printf("the time of %u threads", self->thread_count)
+                                  : g_strdup("wall");
+    return g_strdup_printf("%s (95 %%: %s to %s), %.0f %% of %s", saved, low, high,
+                           self->wall_percent, whose);
 }
 
 // Words in lines of `width` columns.

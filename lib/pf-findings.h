@@ -24,7 +24,9 @@ G_BEGIN_DECLS
  * @low_ns: lower 95 % limit of that; -1: not known
  * @high_ns: upper limit, likewise
  * @saved_calls: calls that would not be made; -1: not known
- * @wall_percent: @saved_ns in percent of the wall time (of its thread, if it is of one); -1: not known
+ * @wall_percent: @saved_ns in percent of the wall time, with several threads at a time of that of all of
+ *   them; -1: not known
+ * @thread_count: whose time @saved_ns is: 1, or that many threads at a time
  *
  * A finding; docs/findings.md says when there is one.
  */
@@ -39,6 +41,7 @@ typedef struct {
     gdouble high_ns;
     gdouble saved_calls;
     gdouble wall_percent;
+    guint thread_count;
 } PfFinding;
 
 #define PF_TYPE_FINDING (pf_finding_get_type())

@@ -200,6 +200,7 @@ static void put_findings(pf_json *json, PfSnapshot *self, PfSymbolizer *symboliz
         pf_json_known(json, "saved_high_ns", finding->high_ns, 0);
         pf_json_known(json, "saved_calls", finding->saved_calls, 0);
         pf_json_known(json, "wall_percent", finding->wall_percent, 2);
+        pf_json_uint(json, "thread_count", finding->thread_count);
         pf_json_end(json, '}');
     }
     pf_json_end(json, ']');

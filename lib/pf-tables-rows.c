@@ -139,15 +139,17 @@ static PfCallSite *site_row(pf_sums *sums, guint index) {
     return row;
 }
 
-static GPtrArray *site_rows(pf_sums *sums) {
+static GPtrArray *site_rows(pf_sums *sums, GPtrArray *row_of_site) {
     GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)pf_call_site_unref);
+    g_ptr_array_set_size(row_of_site, (gint)sums->model->sites->len);
     for (guint i = 0; i < sums->model->sites->len; i++) {
         unsigned call = pf_model_site_at(sums->model, i)->call;
         const pf_group *group = &sums->sites[i].group;
         if (group->calls == 0 || pf_is_scope(call)) {
             continue;
         }
-        g_ptr_array_add(rows, site_row(sums, i));
+        row_of_site->pdata[i] = site_row(sums, i);
+        g_ptr_array_add(rows, row_of_site->pdata[i]);
         pf_group_merge(&sums->functions[call], &sums->pool, group);
     }
     g_ptr_array_sort(rows, dearer_first);
@@ -273,7 +275,8 @@ static GPtrArray *level_rows(const pf_sums *sums) {
 
 void pf_tables_rows(pf_tables *tables, pf_sums *sums) {
     tables->errors = error_rows(sums->model);
-    tables->call_sites = site_rows(sums); // adds up the functions
+    tables->row_of_site = g_ptr_array_new();
+    tables->call_sites = site_rows(sums, tables->row_of_site); // adds up the functions
     tables->functions = function_rows(sums, tables->errors);
     tables->streams = stream_rows(sums);
     tables->threads = thread_rows(sums);
@@ -289,6 +292,7 @@ void pf_tables_rows(pf_tables *tables, pf_sums *sums) {
 void pf_tables_clear(pf_tables *self) {
     g_ptr_array_unref(self->functions);
     g_ptr_array_unref(self->call_sites);
+    g_ptr_array_unref(self->row_of_site);
     g_ptr_array_unref(self->streams);
     g_ptr_array_unref(self->threads);
     g_ptr_array_unref(self->levels);

@@ -10,6 +10,7 @@ typedef struct {
     PfCoverage coverage;
     GPtrArray *functions;
     GPtrArray *call_sites;
+    GPtrArray *row_of_site; // of a site of the model, its row in call_sites; NULL: it has none
     GPtrArray *streams;
     GPtrArray *threads;
     GPtrArray *levels;

@@ -77,8 +77,9 @@ function Findings() {
       A higher sample rate times more; <code>pfprof run --rate 1</code> times every call.</p>;
   return <ol class="findings">{report.findings.map((f) => <li>
     <h3>{tie(f.title)}</h3>
-    {f.saved_ns != null && <p class="worth"><small>saves about </small>{duration(f.saved_ns)} <small>{f.saved_low_ns === f.saved_high_ns ? "" :
-      `95 %: ${duration(f.saved_low_ns)} to ${duration(f.saved_high_ns)}`}{f.wall_percent != null && ` · ${percent(f.wall_percent)} of wall`}</small></p>}
+    {f.saved_ns != null && <p class="worth"><small>saves about </small>{duration(f.saved_ns)} <small>{
+      `95 %: ${duration(f.saved_low_ns)} to ${duration(f.saved_high_ns)}`}{f.wall_percent != null &&
+      ` · ${percent(f.wall_percent)} of ${f.thread_count > 1 ? `the time of ${f.thread_count} threads` : "wall"}`}</small></p>}
     <p class="evidence">{tie(f.evidence)}.</p><p class="step">{f.next_step}</p>
   </li>)}</ol>;
 }

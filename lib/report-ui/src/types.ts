@@ -19,7 +19,7 @@ export interface Stream extends Stats { id: number; path: string | null; kind: s
 export interface Thread extends Stats { pid: number; tid: number; name: string; output_share_percent: number | null; output_share_is_limit: boolean; longest_stall_ns: number }
 export interface Finding {
   kind: string; title: string; evidence: string; next_step: string; place: string | null;
-  saved_ns: number | null; saved_low_ns: number | null; saved_high_ns: number | null; wall_percent: number | null;
+  saved_ns: number | null; saved_low_ns: number | null; saved_high_ns: number | null; wall_percent: number | null; thread_count: number;
 }
 export interface Timeline { start_time: number; bin_seconds: number; calls: number[]; bytes: number[]; cost_ns: number[]; octaves: number[][] }
 export interface Paths {

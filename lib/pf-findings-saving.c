@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a change saves: a time with its limits, and what makes them wider than sampling does.
+#include "pf-findings-private.h"
+#include <math.h>
+
+pf_saving pf_saving_of(const PfStats *stats, gdouble factor) {
+    if (!pf_stats_has_estimate(stats)) {
+        return (pf_saving){0};
+    }
+    const PfEstimate *estimate = &stats->estimate;
+    return (pf_saving){factor * estimate->total_ns, factor * estimate->low_ns,
+                       factor * estimate->high_ns};
+}
+
+// The part of a total: both are uncertain.  The limits of the product are those of a part of the whole
+// when the part is nearly all of it, and of the part when the total is well known.
+pf_saving pf_saving_of_reason(const PfStats *stats, PfReason reason, gdouble factor) {
+    const PfReasonShare *share = &stats->reasons[reason];
+    if (!pf_stats_has_estimate(stats) || share->share < 0) {
+        return (pf_saving){0};
+    }
+    const PfEstimate *estimate = &stats->estimate;
+    gdouble low = share->low >= 0 ? share->low : 0;
+    gdouble high = share->high >= 0 ? share->high : 1;
+    return (pf_saving){factor * share->share * estimate->total_ns, factor * low * estimate->low_ns,
+                       factor * high * estimate->high_ns};
+}
+
+pf_saving pf_saving_add(pf_saving a, pf_saving b) {
+    return (pf_saving){a.ns + b.ns, a.low + b.low, a.high + b.high};
+}
+
+pf_saving pf_saving_times(pf_saving saving, pf_factor factor) {
+    gdouble ns = factor.middle * saving.ns;
+    gdouble below =
+        hypot(factor.middle * (saving.ns - saving.low), saving.ns * (factor.middle - factor.low));
+    gdouble above =
+        hypot(factor.middle * (saving.high - saving.ns), saving.ns * (factor.high - factor.middle));
+    return (pf_saving){ns, MAX(ns - below, 0), ns + above};
+}
+
+// One run differs from the next by so much (docs/findings.md).
+#define RERUN_NOISE 0.06
+
+pf_saving pf_saving_of_rerun(pf_saving saving) {
+    return pf_saving_times(saving, (pf_factor){1, 1 - RERUN_NOISE, 1 + RERUN_NOISE});
+}
+
+// That many bytes are copied in the time that a call alone takes: in a larger buffer they are copied too.
+#define BYTES_LIKE_A_CALL 2048
+#define LEAST_LIKE_A_CALL 1024
+#define MOST_LIKE_A_CALL 8192
+
+static pf_factor fixed_part(gdouble bytes) {
+    return (pf_factor){1 / (1 + bytes / BYTES_LIKE_A_CALL), 1 / (1 + bytes / LEAST_LIKE_A_CALL),
+                       1 / (1 + bytes / MOST_LIKE_A_CALL)};
+}
+
+// Who enters the kernel pays for it afterwards too, by what that drove out of the caches; and a reader at the
+// other end, which is woken each time, gets in the way.
+#define AFTERMATH_NS 50
+#define MOST_AFTERMATH_NS 200
+#define MOST_OF_A_READER_NS 1000
+
+static pf_saving with_aftermath(pf_saving saving, gdouble entries, PfStreamKind kind) {
+    gboolean is_read = kind == PF_STREAM_KIND_PIPE || kind == PF_STREAM_KIND_SOCKET;
+    return pf_saving_add(
+        saving, (pf_saving){AFTERMATH_NS * entries, 0,
+                            (is_read ? MOST_OF_A_READER_NS : MOST_AFTERMATH_NS) * entries});
+}
+
+// Switched out for so short on average that nobody was waited for.
+#define MAKES_WAY_NS 100e3
+
+gboolean pf_makes_way(const PfStats *stats) {
+    const PfReasonShare *blocked = &stats->reasons[PF_REASON_BLOCKED];
+    return blocked->count > 0 &&
+           (gdouble)blocked->total_ns < MAKES_WAY_NS * (gdouble)blocked->count;
+}
+
+pf_saving pf_saving_of_entries(const PfStats *stats, gdouble factor, gdouble bytes,
+                               PfStreamKind kind) {
+    pf_saving saving = pf_saving_of_reason(stats, PF_REASON_FLUSH, factor);
+    if (saving.ns <= 0) {
+        return saving;
+    }
+    saving = pf_saving_times(saving, fixed_part(bytes));
+    // Who had the processor then, the reader or a stranger, is not known: all that time may be saved, or none.
+    if (kind != PF_STREAM_KIND_FILE && pf_makes_way(stats)) {
+        pf_saving away = pf_saving_of_reason(stats, PF_REASON_BLOCKED, factor);
+        saving = pf_saving_add(saving, (pf_saving){away.ns / 2, 0, away.high});
+    }
+    return with_aftermath(pf_saving_of_rerun(saving), factor * (gdouble)stats->message_count, kind);
+}
+
+// Of calls on a file, the calls in which the thread was switched out are left out: other programs had the
+// processor, and they would have had it elsewhere.  They are few and long, so that the others' sum is known far
+// better than the sum of all.
+static pf_saving but_blocked(const PfStats *stats) {
+    gdouble sum = 0;
+    gdouble squares = 0;
+    for (guint i = 0; i < PF_REASON_COUNT; i++) {
+        const PfReasonShare *part = &stats->reasons[i];
+        if (part->estimated_ns < 0 || !pf_stats_has_estimate(stats)) {
+            return (pf_saving){0};
+        }
+        if (i != PF_REASON_BLOCKED) {
+            sum += part->estimated_ns;
+            squares += part->half_ns * part->half_ns;
+        }
+    }
+    return (pf_saving){sum, MAX(sum - sqrt(squares), 0), sum + sqrt(squares)};
+}
+
+pf_saving pf_saving_of_calls(const PfStats *stats, gdouble share, PfStreamKind kind) {
+    pf_saving all = kind == PF_STREAM_KIND_FILE ? but_blocked(stats) : pf_saving_of(stats, 1);
+    gdouble timed = (gdouble)MAX(stats->sampled_count, 1);
+    gdouble entering = (gdouble)stats->reasons[PF_REASON_FLUSH].count / timed;
+    pf_saving saving = with_aftermath(
+        pf_saving_of_rerun(all), entering * (gdouble)stats->message_count, PF_STREAM_KIND_FILE);
+    return all.ns > 0 ? pf_saving_times(saving, (pf_factor){share, share, share}) : all;
+}
+
+// The lower limit decides: what may be nothing is not said.
+gboolean pf_saving_is_worth(const pf_search *self, pf_saving saving) {
+    return saving.low >= PF_WORTH_NS && saving.low >= PF_WORTH_SHARE * self->wall_ns &&
+           saving.ns <= 4 * saving.low;
+}
