@@ -163,15 +163,23 @@ static void numbers_of(const pf_line_run *one, gboolean same_calls, known ret_nu
     ret_numbers[COST] = (known){one->calls * middle.mean, middle.chance + counted, middle.fixed};
 }
 
-static gboolean has_same_calls(GArray *const runs[2]) {
-    gdouble first = g_array_index(runs[0], pf_line_run, 0).calls;
-    gboolean same = TRUE;
+static void see_same(GArray *const runs[2], gboolean *ret_calls, gboolean *ret_bytes) {
+    const pf_line_run *first = &g_array_index(runs[0], pf_line_run, 0);
+    *ret_calls = *ret_bytes = TRUE;
     for (guint s = 0; s < 2; s++) {
         for (guint i = 0; i < runs[s]->len; i++) {
-            same &= g_array_index(runs[s], pf_line_run, i).calls == first;
+            const pf_line_run *one = &g_array_index(runs[s], pf_line_run, i);
+            *ret_calls &= one->calls == first->calls;
+            *ret_bytes &= one->bytes == first->bytes;
         }
     }
-    return same;
+}
+
+guint pf_runs_count_varying(GArray *before, GArray *after) {
+    gboolean same_calls;
+    gboolean same_bytes;
+    see_same((GArray *const[]){before, after}, &same_calls, &same_bytes);
+    return 1 + !same_calls + !same_bytes;
 }
 
 // Two trims disagree about the change when a burst has hit a part of one run's calls.
@@ -200,7 +208,9 @@ static void compare(sides *const numbers, gboolean same_calls, gdouble noise, gd
 void pf_runs_compare(GArray *before, GArray *after, gdouble noise, const pf_machine *machine,
                      gdouble p, PfChange *const changes[PF_CHANGES]) {
     GArray *const runs[] = {before, after};
-    gboolean same_calls = has_same_calls(runs);
+    gboolean same_calls;
+    gboolean same_bytes;
+    see_same(runs, &same_calls, &same_bytes);
     g_autofree known *values = g_new(known, MAX(runs[0]->len, runs[1]->len));
     sides all[PF_CHANGES];
     for (guint m = 0; m < PF_CHANGES; m++) {

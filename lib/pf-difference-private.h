@@ -13,6 +13,9 @@ typedef struct {
 
 #define PF_CHANGES 4u // calls, bytes, latency, cost
 
+// How many of cost, calls and bytes may differ by chance: calls and bytes do not where all runs agree.
+guint pf_runs_count_varying(GArray *before, GArray *after);
+
 // Runs are pf_line_run.  `noise`: what two runs differ by without a change; `machine`: by what their latencies
 // do beyond that, since the machine did.  Both count only when each side has one run.  `p`: how likely a
 // change may be seen where there is none.

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #define USUAL_NOISE 0.05
-// How likely a change is seen where there is none, in all lines and their sum.
-#define ALL_LINES 0.05
+// How likely a change is seen where there is none: in cost, calls or bytes of any line, or of their sum.
+#define ANYWHERE 0.05
 
 typedef struct {
     PfDifference row;
@@ -15,6 +15,7 @@ typedef struct {
     GArray *runs[2]; // pf_line_run; of every run of that side
     gdouble noise;
     pf_machine machine;
+    gdouble p; // for one number
 } difference;
 
 G_DEFINE_BOXED_TYPE(PfDifference, pf_difference, pf_difference_ref, pf_difference_unref)
@@ -203,8 +204,9 @@ gboolean pf_snapshots_compare_machine(PfSnapshot *before, PfSnapshot *after, PfC
  *   ([func@snapshots_compare_machine])
  *
  * Compares runs line by line.  With three runs or more, their own spread makes the limits (Student's
- * distribution).  The limits hold for all lines together: of a hundred comparisons without any change
- * about five have one line or more that seems to have changed.
+ * distribution).  The limits hold for cost, calls and bytes of all lines together: of a hundred comparisons
+ * without any change about five have one number or more that seems to have changed.  What is exactly the same
+ * in all runs, as most programs' calls are, takes no part in that.  A latency has the limits that a cost has.
  *
  * Returns: (transfer full) (element-type PfDifference): lines, dearest first
  */
@@ -230,6 +232,14 @@ GPtrArray *pf_snapshots_compare(GPtrArray *before, GPtrArray *after, PfSymbolize
             }
         }
     }
+    guint numbers = 0;
+    guint of_sum = 0;
+    for (guint i = 0; i < all.order->len; i++) {
+        const difference *whole = g_ptr_array_index(all.order, i);
+        guint varying = pf_runs_count_varying(whole->runs[0], whole->runs[1]);
+        numbers += varying;
+        of_sum = MAX(of_sum, varying);
+    }
     pf_machine machine = {0};
     if (noise < 0) {
         noise = USUAL_NOISE;
@@ -242,8 +252,8 @@ GPtrArray *pf_snapshots_compare(GPtrArray *before, GPtrArray *after, PfSymbolize
         PfChange *changes[PF_CHANGES] = {&row->calls, &row->bytes, &row->latency, &row->cost};
         whole->noise = noise;
         whole->machine = machine;
-        pf_runs_compare(whole->runs[0], whole->runs[1], noise, &machine,
-                        ALL_LINES / (all.order->len + 1), changes);
+        whole->p = ANYWHERE / (numbers + of_sum);
+        pf_runs_compare(whole->runs[0], whole->runs[1], noise, &machine, whole->p, changes);
     }
     g_ptr_array_sort(all.order, dearer_first);
     return all.order;
@@ -295,7 +305,6 @@ PfDifference *pf_differences_sum(GPtrArray *lines) {
     sum->row.place = g_strdup("");
     PfChange *changes[PF_CHANGES] = {&sum->row.calls, &sum->row.bytes, &sum->row.latency,
                                      &sum->row.cost};
-    pf_totals_compare(before, after, first->noise, &first->machine, ALL_LINES / (lines->len + 1),
-                      changes);
+    pf_totals_compare(before, after, first->noise, &first->machine, first->p, changes);
     return &sum->row;
 }

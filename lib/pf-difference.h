@@ -10,7 +10,7 @@ G_BEGIN_DECLS
  * @before: value in the first run
  * @after: value in the second
  * @percent: change in percent of @before; 0 when either is not known
- * @low: lower limit of that, 95 % for all lines together
+ * @low: lower limit of that, 95 % for cost, calls and bytes of all lines together
  * @high: upper limit, likewise
  * @is_known: whether the limits are
  *

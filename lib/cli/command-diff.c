@@ -129,12 +129,18 @@ static void apply_to(diff_result *result, const diff_gate *gate, const PfDiffere
     }
 }
 
+// A gate that cannot fail must not seem to have passed.
 static void apply(diff_result *result) {
     for (guint g = 0; g < result->gates->len; g++) {
-        const diff_gate *gate = &g_array_index(result->gates, diff_gate, g);
+        diff_gate *gate = &g_array_index(result->gates, diff_gate, g);
         guint count = diff_row_count(result, gate);
+        gboolean is_known = count == 0;
         for (guint i = 0; i < count; i++) {
             apply_to(result, gate, diff_row(result, gate, i));
+            is_known |= diff_change(diff_row(result, gate, i), gate)->is_known;
+        }
+        if (!is_known) {
+            g_ptr_array_add(result->unjudged, gate);
         }
     }
 }
@@ -177,6 +183,7 @@ static gint run(cli_args *args) {
     g_autoptr(GPtrArray) rows = pf_snapshots_compare(before, after, NULL, noise / 100);
     g_autoptr(PfDifference) total = pf_differences_sum(rows);
     g_autoptr(GArray) failures = g_array_new(FALSE, FALSE, sizeof(diff_failure));
+    g_autoptr(GPtrArray) unjudged = g_ptr_array_new();
     diff_result result = {
         .before = before_name,
         .after = after_name,
@@ -184,6 +191,7 @@ static gint run(cli_args *args) {
         .total = total,
         .gates = gates,
         .failures = failures,
+        .unjudged = unjudged,
     };
     if (given == NULL && first == 1 && second == 1) {
         pf_snapshots_compare_machine(before->pdata[0], after->pdata[0], &result.machine);
@@ -204,7 +212,8 @@ const cli_command command_diff = {
         "alone cannot tell a change from a moody machine: --noise is assumed, or, without it, 5 % "
         "and what the machine differed by when they were made. "
         "A gate fails only for a change that is beyond doubt and larger than the gate allows; then "
-        "the exit status is 1. Gates on site fail for a line that both sides have; those on total, "
+        "the exit status is 1. Gates that no line tells enough for are named, and pass. Gates on "
+        "site fail for a line that both sides have; those on total, "
         "all lines together, for new lines too.",
     .examples =
         "pfprof diff old.pfs new.pfs  # what has changed?\n"

@@ -25,6 +25,7 @@ typedef struct {
     PfDifference *total; // of them; NULL: there are none
     GArray *gates;       // diff_gate
     GArray *failures;    // diff_failure
+    GPtrArray *unjudged; // gates (diff_gate) that no row tells enough for
     PfChange machine;    // of two runs alone, as pf_snapshots_compare_machine() has it
 } diff_result;
 

@@ -113,12 +113,12 @@ class Diff(Case):
         """Two runs alone, beside which the machine was not the same: the limits allow for that, and it is said."""
         before, after = self.different(13000, "--noise", "5", "--fail-on", "site.cost>+5%")
 
-        def diff(calm, late):
+        def diff(calm, late, spread=0):
             for path, ns in ((before, calm), (after, late)):
                 with open(path, "r+b") as file:
                     file.seek(48)
                     self.assertEqual(struct.unpack("<Q", file.read(8)), (2,))
-                    file.write(struct.pack("<dd", math.log(ns), 0) + bytes(24))
+                    file.write(struct.pack("<dd", math.log(ns), spread) + bytes(24))
             done = command("diff", "-f", "json", "--fail-on", "site.cost>+5%", before, after, status=None)
             return done.returncode, json.loads(done.stdout)["machine"]
 
@@ -136,6 +136,10 @@ class Diff(Case):
         self.assertEqual(command("diff", "--noise", "3", "--fail-on", "site.cost>+5%", before, after, status=None).returncode, 1)
         # A machine that became faster does not excuse what became slower.
         self.assertEqual(diff(520, 400)[0], 1)
+        # The same in the mean, but not evenly so.
+        self.assertEqual(diff(400, 400, spread=0.05)[0], 0)
+        self.assertIn("short writes took about 400 ns beside both runs, but not evenly so",
+                      " ".join(command("diff", before, after).stdout.decode().split()))
         diff(float("inf"), 400)  # a file may say anything
         self.assertNotIn(b"uneven", command("diff", before, after).stdout)
 
@@ -168,13 +172,42 @@ class Diff(Case):
         self.assertEqual(result["total"]["bytes"]["percent"], 0)
         text = command("diff", *both).stdout.decode()
         self.assertRegex(text, r"(?m)^\* fflush in lines +new, [0-9.]+ .?s +new, 3\.00k$")
-        self.assertRegex(text, r"(?m)^\* all lines together +\+")
+        self.assertRegex(text, r"(?m)^\* all lines together +[+×]")
         markdown = command("diff", "-f", "markdown", *both).stdout.decode()
         self.assertRegex(markdown, r"(?m)^\| fflush in lines \| new, [0-9.]+ .?s \| new, 3\.00k \| – \|$")
         suite = xml.etree.ElementTree.fromstring(command("diff", "-f", "junit", *gates, *both, status=1).stdout)
         cases = list(suite.iter("testcase"))
         self.assertEqual(int(suite.get("tests")), len(cases))
         self.assertEqual([c.get("name") for c in cases if c.find("failure") is not None], ["all lines together"])
+
+    def test_few_timed(self):
+        """A line of which no call was timed is neither new nor gone, and a gate on what can't be told has not passed."""
+        a, b = (self.record(name, pf.build("steady"), 400, 10000, rate="0") for name in "ab")
+        text = command("diff", "--fail-on", "total.cost>+10%,total.calls>+10%", a, b).stdout.decode()
+        self.assertRegex(text, r"(?m)^  .*in beta.* +\? \(too few timed\) +\+0\.0 % \(\+0\.0 to \+0\.0\)$")
+        self.assertNotRegex(text, "new|gone")
+        said = "total.cost>+10% was not judged: too few calls were timed, or no line is in both"
+        self.assertIn(" ? " + said, " ".join(text.split()))
+        self.assertIn("❔ total.cost\\>+10% was not judged", command("diff", "-f", "markdown", "--fail-on", "total.cost>+10%", a, b).stdout.decode())
+        self.assertEqual(json.loads(command("diff", "-f", "json", "--fail-on", "total.cost>+10%", a, b).stdout)["unjudged"], ["total.cost>+10%"])
+        junit = xml.etree.ElementTree.fromstring(command("diff", "-f", "junit", "--fail-on", "total.cost>+10%", a, b).stdout)
+        self.assertEqual((len(junit.findall(".//skipped")), junit.get("skipped"), junit.get("failures")), (1, "1", "0"))
+
+    def test_many_times_as_much(self):
+        """Still 80 columns; and a message is no markup."""
+        runs = []
+        for count in (20, 200000):
+            path = os.path.join(self.folder, f"times{count}")
+            with open(path + ".c", "w", encoding="utf-8") as file:
+                file.write('#include <stdio.h>\nint main(void) {\n  for (int i = 0; i < %d; i++) {\n'
+                           '    printf("[<b>] `x` | *y* \\\\ %%d\\n", i);\n  }\n}\n' % count)
+            subprocess.run(["cc", "-O0", "-g", "-w", "-fno-builtin", path + ".c", "-o", path], check=True)
+            runs.append(self.record(f"times{count}", path))
+        text = command("diff", "--fail-on", "site.calls>+5%", *runs, status=1).stdout.decode()
+        self.assertTrue(all(len(line) <= 80 for line in text.splitlines()[3:]), text)
+        self.assertRegex(text, r"printf in main.* ×10k \(×")
+        markdown = command("diff", "-f", "markdown", *runs).stdout.decode()
+        self.assertIn(r"printf in main: \[\<b\>\] \`x\` \| \*y\* \\ %d | ", markdown)
 
     def test_lines_of_one_function(self):
         """Told apart by what they say, as they are matched."""

@@ -7,7 +7,7 @@
 #include <math.h>
 
 #define LINES 3u
-#define PAIRS 1000u
+#define PAIRS 600u
 
 static GRand *chance;
 
@@ -37,36 +37,66 @@ typedef struct {
     gdouble burst;
     gdouble change;     // factor on the mean of the first line
     pf_machine machine; // what the yardstick says
+    gdouble variety;    // relative deviation of calls, and of bytes, from run to run
 } situation;
 
-// How many of the pairs show a line that costs more or less; *ret_first: how often it is the first.
-static guint alarms(const situation *what, guint *ret_first) {
+static GArray *draw_side(const situation *what, guint s, guint line) {
+    GArray *side = g_array_new(FALSE, TRUE, sizeof(pf_line_run));
+    g_array_set_clear_func(side, clear_run);
+    for (guint i = 0; i < what->runs; i++) {
+        gdouble factor = s == 1 && line == 0 ? what->change : 1;
+        gdouble burst = i == 0 && s == 1 ? what->burst : 0;
+        pf_line_run one = draw(what->timed, 10000 * factor, what->drift, burst);
+        one.calls = round(one.calls * exp(what->variety * normal()));
+        one.bytes = round(one.bytes * exp(what->variety * normal()));
+        g_array_append_val(side, one);
+    }
+    return side;
+}
+
+static gboolean is_any_significant(const PfChange change[PF_CHANGES]) {
+    return pf_change_is_significant(&change[0]) || pf_change_is_significant(&change[1]) ||
+           pf_change_is_significant(&change[3]);
+}
+
+// How many of the pairs show a change of cost, calls or bytes in a line or in all together; *ret_first: how
+// often it is the first that costs more or less; *ret_sum: how often all do.
+static guint alarms(const situation *what, guint *ret_first, guint *ret_sum) {
     guint count = 0;
-    *ret_first = 0;
+    *ret_first = *ret_sum = 0;
     for (guint pair = 0; pair < PAIRS; pair++) {
         gboolean alarm = FALSE;
+        GPtrArray *sides[2];
+        guint varying = 0;
+        guint of_sum = 0;
+        for (guint s = 0; s < 2; s++) {
+            sides[s] = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+            for (guint line = 0; line < LINES; line++) {
+                g_ptr_array_add(sides[s], draw_side(what, s, line));
+            }
+        }
         for (guint line = 0; line < LINES; line++) {
+            guint of_line = pf_runs_count_varying(sides[0]->pdata[line], sides[1]->pdata[line]);
+            varying += of_line;
+            of_sum = MAX(of_sum, of_line);
+        }
+        gdouble p = 0.05 / (varying + of_sum);
+        for (guint line = 0; line <= LINES; line++) {
             PfChange change[PF_CHANGES] = {0};
             PfChange *const changes[] = {&change[0], &change[1], &change[2], &change[3]};
-            GArray *side[2];
-            for (guint s = 0; s < 2; s++) {
-                side[s] = g_array_new(FALSE, TRUE, sizeof(pf_line_run));
-                g_array_set_clear_func(side[s], clear_run);
-                for (guint i = 0; i < what->runs; i++) {
-                    gdouble factor = s == 1 && line == 0 ? what->change : 1;
-                    gdouble burst = i == 0 && s == 1 ? what->burst : 0;
-                    pf_line_run one = draw(what->timed, 10000 * factor, what->drift, burst);
-                    g_array_append_val(side[s], one);
-                }
+            if (line < LINES) {
+                pf_runs_compare(sides[0]->pdata[line], sides[1]->pdata[line], 0.03, &what->machine,
+                                p, changes);
+            } else {
+                pf_totals_compare(sides[0], sides[1], 0.03, &what->machine, p, changes);
             }
-            pf_runs_compare(side[0], side[1], 0.03, &what->machine, 0.05 / LINES, changes);
             ck_assert(change[3].is_known);
-            gboolean seen = pf_change_is_significant(&change[3]);
-            alarm |= seen;
-            *ret_first += seen && line == 0;
-            g_array_unref(side[0]);
-            g_array_unref(side[1]);
+            alarm |= is_any_significant(change);
+            *ret_first += line == 0 && pf_change_is_significant(&change[3]);
+            *ret_sum += line == LINES && pf_change_is_significant(&change[3]);
         }
+        g_ptr_array_unref(sides[0]);
+        g_ptr_array_unref(sides[1]);
         count += alarm;
     }
     return count;
@@ -76,14 +106,18 @@ static guint alarms(const situation *what, guint *ret_first) {
 static guint most(void) { return (guint)(0.05 * PAIRS + 4 * sqrt(0.05 * 0.95 * PAIRS)); }
 
 START_TEST(test_no_change) {
-    // Two runs that differ by 3 %, as --noise says; a burst over a tenth of a run; runs that differ a lot.
-    const situation same[] = {{1, 400, 0.0212, 0, 1, {0}},
-                              {1, 400, 0, 0.1, 1, {0}},
-                              {3, 400, 0.1, 0, 1, {0}},
-                              {5, 400, 0.02, 0.1, 1, {0}}};
+    // Two runs that differ by 3 %, as --noise says; a burst over a tenth of a run; runs that differ a lot;
+    // programs that say something else each time.
+    const situation same[] = {
+        {1, 400, 0.0212, 0, 1, {0}, 0},  {1, 400, 0, 0.1, 1, {0}, 0},
+        {3, 400, 0.1, 0, 1, {0}, 0},     {5, 400, 0.02, 0.1, 1, {0}, 0},
+        {1, 400, 0.02, 0, 1, {0}, 0.02}, {3, 400, 0.05, 0, 1, {0}, 0.05},
+        {5, 400, 0.02, 0, 1, {0}, 0.2},
+    };
     for (guint i = 0; i < G_N_ELEMENTS(same); i++) {
         guint first;
-        guint count = alarms(&same[i], &first);
+        guint sum;
+        guint count = alarms(&same[i], &first, &sum);
         ck_assert_msg(count <= most(), "situation %u: %u alarms of %u", i, count, PAIRS);
     }
 }
@@ -91,11 +125,41 @@ END_TEST
 
 START_TEST(test_a_tenth) {
     // One run of each side on a quiet machine; five on one whose runs differ by 3 %.
-    const situation more[] = {{1, 2000, 0.003, 0, 1.1, {0}}, {5, 400, 0.021, 0, 1.1, {0}}};
+    const situation more[] = {{1, 2000, 0.003, 0, 1.1, {0}, 0}, {5, 400, 0.021, 0, 1.1, {0}, 0}};
     for (guint i = 0; i < G_N_ELEMENTS(more); i++) {
         guint first;
-        alarms(&more[i], &first);
+        guint sum;
+        alarms(&more[i], &first, &sum);
         ck_assert_msg(first >= 0.95 * PAIRS, "situation %u: seen in %u of %u", i, first, PAIRS);
+    }
+}
+END_TEST
+
+// One line of three by two fifths: all together cost 13 % more.
+START_TEST(test_sum) {
+    guint first;
+    guint sum;
+    const situation more = {1, 2000, 0.003, 0, 1.4, {0}, 0};
+    alarms(&more, &first, &sum);
+    ck_assert_uint_ge(sum, (guint)(0.95 * PAIRS));
+    // What was not timed is not known, unless it is next to nothing.
+    for (guint few = 0; few < 2; few++) {
+        GPtrArray *sides[2];
+        PfChange change[PF_CHANGES] = {0};
+        PfChange *const changes[] = {&change[0], &change[1], &change[2], &change[3]};
+        for (guint s = 0; s < 2; s++) {
+            pf_line_run untimed = {few ? 2 : 100, 3000, 20, NULL};
+            GArray *line = g_array_new(FALSE, TRUE, sizeof untimed);
+            sides[s] = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
+            g_ptr_array_add(sides[s], draw_side(&(situation){1, 400, 0, 0, 1, {0}, 0}, s, 0));
+            g_ptr_array_add(sides[s], g_array_append_val(line, untimed));
+        }
+        pf_totals_compare(sides[0], sides[1], 0.03, &(pf_machine){0}, 0.05, changes);
+        ck_assert_int_eq(change[3].is_known, few == 1);
+        ck_assert_double_eq(change[0].before, few ? 402 : 500);
+        ck_assert(change[0].is_known && change[1].is_known && !change[2].is_known);
+        g_ptr_array_unref(sides[0]);
+        g_ptr_array_unref(sides[1]);
     }
 }
 END_TEST
@@ -103,10 +167,11 @@ END_TEST
 // What may be the machine's is taken off that side of the interval only.
 START_TEST(test_shift) {
     guint first;
-    const situation slower = {1, 2000, 0.003, 0, 1.1, {.shift = 0.3}};
-    const situation faster = {1, 2000, 0.003, 0, 1.1, {.shift = -0.3}};
-    ck_assert_uint_eq(alarms(&slower, &first), 0);
-    alarms(&faster, &first);
+    guint sum;
+    const situation slower = {1, 2000, 0.003, 0, 1.1, {.shift = 0.3}, 0};
+    const situation faster = {1, 2000, 0.003, 0, 1.1, {.shift = -0.3}, 0};
+    ck_assert_uint_eq(alarms(&slower, &first, &sum), 0);
+    alarms(&faster, &first, &sum);
     ck_assert_uint_ge(first, (guint)(0.95 * PAIRS));
 }
 END_TEST
@@ -114,12 +179,13 @@ END_TEST
 // A machine that is nothing but moody: one run of each is fooled, unless the yardstick tells; five are not.
 START_TEST(test_moody) {
     guint first;
-    const situation pair = {1, 400, 0.05, 0, 1, {0}};
-    const situation told = {1, 400, 0.05, 0, 1, {.error = 0.07}};
-    const situation five = {5, 400, 0.05, 0, 1, {0}};
-    ck_assert_uint_gt(alarms(&pair, &first), 2 * most());
-    ck_assert_uint_le(alarms(&told, &first), most());
-    ck_assert_uint_le(alarms(&five, &first), most());
+    guint sum;
+    const situation pair = {1, 400, 0.05, 0, 1, {0}, 0};
+    const situation told = {1, 400, 0.05, 0, 1, {.error = 0.07}, 0};
+    const situation five = {5, 400, 0.05, 0, 1, {0}, 0};
+    ck_assert_uint_gt(alarms(&pair, &first, &sum), 2 * most());
+    ck_assert_uint_le(alarms(&told, &first, &sum), most());
+    ck_assert_uint_le(alarms(&five, &first, &sum), most());
 }
 END_TEST
 
@@ -208,7 +274,7 @@ END_TEST
 int main(void) {
     chance = g_rand_new_with_seed(20);
     const TTest *const tests[] = {
-        test_no_change,          test_a_tenth, test_shift, test_moody, test_yardstick,
+        test_no_change,          test_a_tenth, test_sum, test_shift, test_moody, test_yardstick,
         test_readings_of_a_file, test_unknown, NULL,
     };
     return pf_test_run("difference", tests);
