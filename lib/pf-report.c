@@ -10,7 +10,7 @@
 static void put_run(pf_json *json, PfSession *self) {
     pf_json_begin(json, "run", '{');
     pf_json_string(json, "command", pf_session_get_command(self));
-    pf_json_string(json, "host", g_get_host_name());
+    pf_json_string(json, "host", pf_session_get_host(self));
     pf_json_uint(json, "pid", pf_session_get_pid(self));
     pf_json_fixed(json, "exit_status", pf_session_get_exit_status(self), 0);
     pf_json_uint(json, "signal", pf_session_get_signal(self));

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define MAGIC "PFPROFR1"
-#define VERSION 1u
+#define VERSION 2u
 #define RUNS 1u
 #define KERNEL_BYTES 2u
 
@@ -29,6 +29,7 @@ struct head {
     pf_yardstick yardstick;
     guint64 reserved[4];
     gchar command[256];
+    gchar host[64];
 };
 
 struct part {
@@ -42,7 +43,7 @@ struct part {
     guint64 reserved2[2];
 };
 
-G_STATIC_ASSERT(sizeof(struct head) == 384);
+G_STATIC_ASSERT(sizeof(struct head) == 448);
 G_STATIC_ASSERT(sizeof(pf_yardstick) == 48);
 G_STATIC_ASSERT(sizeof(struct part) == PF_UNIT);
 
@@ -97,6 +98,7 @@ static gboolean write_session(PfSession *self, FILE *file) {
         .yardstick = self->yardstick,
     };
     g_strlcpy(head.command, self->command, sizeof head.command);
+    g_strlcpy(head.host, pf_session_get_host(self), sizeof head.host);
     gboolean good = write_all(file, &head, sizeof head);
     for (guint i = 0; good && i < self->readers->len; i++) {
         good = write_part(file, g_ptr_array_index(self->readers, i));
@@ -194,6 +196,9 @@ static gboolean read_session(PfSession *self, const gchar *bytes, gsize size, co
                       "a session of another version of pfprof: use that one to read it");
     }
     g_autofree gchar *command = g_strndup(head.command, sizeof head.command);
+    g_autofree gchar *host = g_strndup(head.host, sizeof head.host);
+    g_free(self->host);
+    self->host = g_utf8_make_valid(host, -1);
     pf_session_set_run(self, command, head.pid, head.start_unix_ns);
     pf_session_set_end(self, head.exit_status, head.signal_number, head.wall_ns);
     self->yardstick.beside = sane_or_none(&head.yardstick.beside);

@@ -9,12 +9,14 @@ struct _PfSession {
     GObject parent_instance;
     GPtrArray *readers; // pf_reader
     gchar *command;
+    gchar *host;
     guint pid;
     gint exit_status;
     guint signal_number;
     gint64 start_unix_ns;
     guint64 wall_ns;
-    guint unreadable;
+    guint unreadable;     // files
+    guint senseless;      // of the readers, when they were added up last
     PfTimeline *timeline; // NULL: none is kept
     pf_yardstick yardstick;
     gint64 measured_us; // when, by g_get_monotonic_time(); 0: never

@@ -22,6 +22,7 @@ static void finalize(GObject *object) {
     PfSession *self = PF_SESSION(object);
     g_ptr_array_unref(self->readers);
     g_free(self->command);
+    g_free(self->host);
     g_clear_pointer(&self->timeline, pf_timeline_unref);
     G_OBJECT_CLASS(pf_session_parent_class)->finalize(object);
 }
@@ -33,6 +34,7 @@ static void pf_session_class_init(PfSessionClass *class) {
 static void pf_session_init(PfSession *self) {
     self->readers = g_ptr_array_new_with_free_func((GDestroyNotify)pf_reader_unref);
     self->command = g_strdup("");
+    self->host = g_strdup(g_get_host_name());
     self->exit_status = -1;
 }
 
@@ -89,13 +91,10 @@ static void add_to_timeline(PfSession *self, pf_reader *reader) {
     if (self->timeline == NULL) {
         return;
     }
-    const struct pf_segment *header = pf_reader_header(reader);
     PfSnapshot *snapshot =
         pf_snapshot_new_from_reader(pf_reader_ref(reader), PF_SNAPSHOT_DEFAULT, NULL);
     if (snapshot != NULL) {
-        gint64 end =
-            (gint64)header->start_unix_ns + (gint64)pf_snapshot_get_process(snapshot)->uptime_ns;
-        pf_timeline_add(self->timeline, snapshot, end);
+        pf_timeline_add(self->timeline, snapshot, pf_snapshot_get_taken_monotonic_ns(snapshot));
         g_object_unref(snapshot);
     }
     reader->budget = pf_reader_view(reader).budget;
@@ -292,6 +291,19 @@ const gchar *pf_session_get_command(PfSession *self) {
 }
 
 /**
+ * pf_session_get_host:
+ * @self: a session
+ *
+ * Where that was.
+ *
+ * Returns: (transfer none): the name of the host that the session was made on
+ */
+const gchar *pf_session_get_host(PfSession *self) {
+    g_return_val_if_fail(PF_IS_SESSION(self), NULL);
+    return self->host;
+}
+
+/**
  * pf_session_get_pid:
  * @self: a session
  *
@@ -383,7 +395,7 @@ guint pf_session_get_running_count(PfSession *self) {
  */
 guint pf_session_get_unreadable_count(PfSession *self) {
     g_return_val_if_fail(PF_IS_SESSION(self), 0);
-    return self->unreadable;
+    return self->unreadable + self->senseless;
 }
 
 // The process that was started, then by time.
@@ -448,7 +460,7 @@ PfSnapshot *pf_session_get_snapshot_with(PfSession *self, PfSnapshotFlags flags,
         }
         return NULL;
     }
-    self->unreadable += self->readers->len - models->len;
+    self->senseless = self->readers->len - models->len;
     pf_model *sum = models->len == 1
                         ? pf_model_ref(g_ptr_array_index(models, 0))
                         : pf_model_unite((pf_model *const *)models->pdata, models->len);

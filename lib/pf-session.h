@@ -37,6 +37,7 @@ PF_API void pf_session_set_run(PfSession *self, const gchar *command, guint pid,
 PF_API void pf_session_set_end(PfSession *self, gint exit_status, guint signal_number,
                                guint64 wall_ns);
 PF_API const gchar *pf_session_get_command(PfSession *self);
+PF_API const gchar *pf_session_get_host(PfSession *self);
 PF_API guint pf_session_get_pid(PfSession *self);
 PF_API gint pf_session_get_exit_status(PfSession *self);
 PF_API guint pf_session_get_signal(PfSession *self);

@@ -219,6 +219,21 @@ const PfStats *pf_snapshot_get_flushes(PfSnapshot *self) {
 gdouble pf_snapshot_get_uptime_seconds(PfSnapshot *self) { return self->model->uptime_ns / 1e9; }
 
 /**
+ * pf_snapshot_get_taken_monotonic_ns:
+ * @self: a snapshot
+ *
+ * Tells of when the numbers are.
+ *
+ * Returns: CLOCK_MONOTONIC in ns: when they were read, of a process that has ended when it did; of several
+ *   processes that of the first; 0: there is none
+ */
+gint64 pf_snapshot_get_taken_monotonic_ns(PfSnapshot *self) {
+    g_return_val_if_fail(PF_IS_SNAPSHOT(self), 0);
+    return self->model->processes->len > 0 ? pf_model_process_at(self->model, 0)->taken_monotonic_ns
+                                           : 0;
+}
+
+/**
  * pf_snapshot_get_messages_per_second:
  * @self: a snapshot
  *

@@ -187,6 +187,7 @@ PF_API PfProcess *pf_snapshot_get_process(PfSnapshot *self);
 PF_API GPtrArray *pf_snapshot_get_processes(PfSnapshot *self);
 PF_API const PfStats *pf_snapshot_get_messages(PfSnapshot *self);
 PF_API const PfStats *pf_snapshot_get_flushes(PfSnapshot *self);
+PF_API gint64 pf_snapshot_get_taken_monotonic_ns(PfSnapshot *self);
 PF_API gdouble pf_snapshot_get_uptime_seconds(PfSnapshot *self);
 PF_API gdouble pf_snapshot_get_messages_per_second(PfSnapshot *self);
 PF_API guint pf_snapshot_get_thread_count(PfSnapshot *self);

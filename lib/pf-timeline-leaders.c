@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who made most of the calls of a bin.  A bin has room for a few; that of who made less may be lost when
-// bins are added up, so that what they hold is a lower limit.
+// Who made most of the calls of a bin.  Where there are more than have room, all counts are lowered by the same amount until
+// one has gone (Misra and Gries): what is left is a lower limit, and whoever made more than the 64th part is there.
 #include "pf-timeline-leaders.h"
 #include "pf-rows-private.h"
 #include "pf-table.h"
@@ -64,44 +64,91 @@ GHashTable *pf_leaders_count(const pf_model *model, gboolean threads) {
     return counts;
 }
 
-static guint smallest(const PfTimelineLeader *leaders) {
-    guint least = 0;
-    for (guint i = 1; i < PF_TIMELINE_LEADERS; i++) {
-        least = leaders[i].calls < leaders[least].calls ? i : least;
+void pf_crowd_clear(pf_crowd *self) {
+    g_clear_pointer(&self->sites, g_array_unref);
+    g_clear_pointer(&self->threads, g_array_unref);
+}
+
+static gdouble smallest_of(const GArray *crowd) {
+    gdouble least = G_MAXDOUBLE;
+    for (guint i = 0; i < crowd->len; i++) {
+        least = MIN(least, g_array_index(crowd, PfTimelineLeader, i).calls);
     }
     return least;
 }
 
-static void add_one(PfTimelineLeader *to, guint64 id, gdouble calls) {
-    for (guint i = 0; i < PF_TIMELINE_LEADERS; i++) {
-        if (to[i].id == id) {
-            to[i].calls += calls;
+static void lower_all(GArray *crowd, gdouble calls) {
+    for (guint i = crowd->len; i-- > 0;) {
+        PfTimelineLeader *one = &g_array_index(crowd, PfTimelineLeader, i);
+        one->calls -= calls;
+        if (one->calls <= 0) {
+            g_array_remove_index_fast(crowd, i);
+        }
+    }
+}
+
+static void add_one(GArray *crowd, guint64 id, gdouble calls) {
+    for (guint i = 0; i < crowd->len; i++) {
+        if (g_array_index(crowd, PfTimelineLeader, i).id == id) {
+            g_array_index(crowd, PfTimelineLeader, i).calls += calls;
             return;
         }
     }
-    guint least = smallest(to);
-    if (to[least].calls < calls) {
-        to[least] = (PfTimelineLeader){id, calls};
+    if (crowd->len == PF_MOST_IN_CROWD) {
+        gdouble less = MIN(calls, smallest_of(crowd));
+        lower_all(crowd, less);
+        calls -= less;
+    }
+    if (calls > 0) {
+        g_array_append_val(crowd, ((PfTimelineLeader){id, calls}));
     }
 }
 
-void pf_leaders_differ(GHashTable *now, GHashTable *before, PfTimelineLeader *ret_leaders) {
+GArray *pf_leaders_differ(GHashTable *now, GHashTable *before) {
     GHashTableIter each;
     gpointer id;
     gpointer count;
-    memset(ret_leaders, 0, PF_TIMELINE_LEADERS * sizeof *ret_leaders);
+    GArray *crowd = NULL;
     g_hash_table_iter_init(&each, now);
     while (g_hash_table_iter_next(&each, &id, &count)) {
         const gdouble *then = before != NULL ? g_hash_table_lookup(before, id) : NULL;
-        add_one(ret_leaders, *(const guint64 *)id,
-                *(const gdouble *)count - (then != NULL ? *then : 0));
+        gdouble calls = *(const gdouble *)count - (then != NULL ? *then : 0);
+        if (calls > 0) {
+            crowd = crowd != NULL ? crowd : g_array_new(FALSE, FALSE, sizeof(PfTimelineLeader));
+            add_one(crowd, *(const guint64 *)id, calls);
+        }
+    }
+    return crowd;
+}
+
+static void add_all(GArray **to, const GArray *from, gdouble share) {
+    if (from == NULL || share <= 0) {
+        return;
+    }
+    if (*to == NULL) {
+        *to = g_array_new(FALSE, FALSE, sizeof(PfTimelineLeader));
+    }
+    for (guint i = 0; i < from->len; i++) {
+        const PfTimelineLeader *one = &g_array_index(from, PfTimelineLeader, i);
+        add_one(*to, one->id, share * one->calls);
     }
 }
 
-void pf_leaders_add(PfTimelineLeader *to, const PfTimelineLeader *from, gdouble share) {
-    for (guint i = 0; i < PF_TIMELINE_LEADERS; i++) {
-        if (from[i].id != 0) {
-            add_one(to, from[i].id, share * from[i].calls);
+void pf_crowd_add(pf_crowd *self, const pf_crowd *from, gdouble share) {
+    add_all(&self->sites, from->sites, share);
+    add_all(&self->threads, from->threads, share);
+}
+
+void pf_leaders_of(const GArray *crowd, PfTimelineLeader ret_leaders[PF_TIMELINE_LEADERS]) {
+    memset(ret_leaders, 0, PF_TIMELINE_LEADERS * sizeof *ret_leaders);
+    for (guint i = 0; crowd != NULL && i < crowd->len; i++) {
+        PfTimelineLeader one = g_array_index(crowd, PfTimelineLeader, i);
+        for (guint k = 0; k < PF_TIMELINE_LEADERS; k++) {
+            if (one.calls > ret_leaders[k].calls) {
+                PfTimelineLeader less = ret_leaders[k];
+                ret_leaders[k] = one;
+                one = less;
+            }
         }
     }
 }

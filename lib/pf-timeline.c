@@ -4,6 +4,7 @@
 #include "pf-timeline-leaders.h"
 #include <math.h>
 #include <string.h>
+#include <time.h>
 
 #define MAGIC 0x32656d6974667073ull // "spftime2"
 
@@ -17,7 +18,8 @@ typedef struct {
 
 // What a process had counted when it was last looked at.
 typedef struct {
-    gint64 unix_ns;
+    gint64 monotonic_ns;
+    guint32 reset; // how often its counts had begun anew
     PfTimelineBin sum;
     GHashTable *sites; // calls by id; NULL: none
     GHashTable *threads;
@@ -33,11 +35,13 @@ static void before_free(gpointer data) {
 struct _PfTimeline {
     gatomicrefcount references;
     gint64 start_unix_ns;
-    gint64 looked_unix_ns; // what appears later has done nothing before
+    gint64 start_monotonic_ns;  // the same moment: a wall clock may be set while we look
+    gint64 looked_monotonic_ns; // what appears later has done nothing before
     guint64 width_ns;
     guint count;
     GHashTable *processes; // pid and start -> before
     PfTimelineBin bin[PF_TIMELINE_BINS];
+    pf_crowd crowd[PF_TIMELINE_BINS]; // whom the bins' leaders lead; none in one that was read
 };
 
 G_DEFINE_BOXED_TYPE(PfTimeline, pf_timeline, pf_timeline_ref, pf_timeline_unref)
@@ -48,9 +52,15 @@ G_DEFINE_BOXED_TYPE(PfTimeline, pf_timeline, pf_timeline_ref, pf_timeline_unref)
  * What happened when, in a bounded number of bins.
  */
 
+static gint64 ns_of(clockid_t clock) {
+    struct timespec now = {0};
+    clock_gettime(clock, &now);
+    return (gint64)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 /**
  * pf_timeline_new:
- * @start_unix_ns: when the first bin begins, ns since 1970
+ * @start_unix_ns: when the first bin begins, ns since 1970, by the wall clock as it is now
  * @width_ns: how long a bin is at first
  *
  * Makes a timeline without bins.  One thread at a time may use it.
@@ -61,6 +71,7 @@ PfTimeline *pf_timeline_new(gint64 start_unix_ns, guint64 width_ns) {
     PfTimeline *self = g_new0(PfTimeline, 1);
     g_atomic_ref_count_init(&self->references);
     self->start_unix_ns = start_unix_ns;
+    self->start_monotonic_ns = ns_of(CLOCK_MONOTONIC) - (ns_of(CLOCK_REALTIME) - start_unix_ns);
     self->width_ns = MAX(width_ns, 1);
     self->processes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, before_free);
     return self;
@@ -88,6 +99,9 @@ PfTimeline *pf_timeline_ref(PfTimeline *self) {
 void pf_timeline_unref(PfTimeline *self) {
     if (self != NULL && g_atomic_ref_count_dec(&self->references)) {
         g_hash_table_unref(self->processes);
+        for (guint i = 0; i < PF_TIMELINE_BINS; i++) {
+            pf_crowd_clear(&self->crowd[i]);
+        }
         g_free(self);
     }
 }
@@ -99,15 +113,26 @@ static void add_bin(PfTimelineBin *to, const PfTimelineBin *from, gdouble share)
     for (guint i = 0; i < PF_TIMELINE_OCTAVES; i++) {
         to->octaves[i] += (gfloat)(share * from->octaves[i]);
     }
-    pf_leaders_add(to->sites, from->sites, share);
-    pf_leaders_add(to->threads, from->threads, share);
+}
+
+static void add_crowd(PfTimeline *self, guint index, const pf_crowd *from, gdouble share) {
+    pf_crowd *crowd = &self->crowd[index];
+    pf_crowd_add(crowd, from, share);
+    pf_leaders_of(crowd->sites, self->bin[index].sites);
+    pf_leaders_of(crowd->threads, self->bin[index].threads);
 }
 
 static void halve(PfTimeline *self) {
     for (guint i = 0; i < PF_TIMELINE_BINS / 2; i++) {
         PfTimelineBin pair = self->bin[2 * i];
+        pf_crowd pair_crowd = self->crowd[2 * i];
+        pf_crowd other = self->crowd[2 * i + 1];
         add_bin(&pair, &self->bin[2 * i + 1], 1);
+        self->crowd[2 * i] = self->crowd[2 * i + 1] = (pf_crowd){0};
         self->bin[i] = pair;
+        self->crowd[i] = pair_crowd;
+        add_crowd(self, i, &other, 1);
+        pf_crowd_clear(&other);
     }
     memset(&self->bin[PF_TIMELINE_BINS / 2], 0, sizeof self->bin / 2);
     self->count = (self->count + 1) / 2;
@@ -143,41 +168,57 @@ static PfTimelineBin difference(const PfTimelineBin *now, const PfTimelineBin *t
 }
 
 // Evenly over the time since the last look.
-static void spread(PfTimeline *self, const PfTimelineBin *more, gint64 from, gint64 to) {
+static void spread(PfTimeline *self, const PfTimelineBin *more, const pf_crowd *crowd, gint64 from,
+                   gint64 to) {
     gdouble width = (gdouble)self->width_ns;
-    gdouble begin = MAX((gdouble)(from - self->start_unix_ns) / width, 0);
-    gdouble end = MAX((gdouble)(to - self->start_unix_ns) / width, begin);
+    gdouble begin = MAX((gdouble)(from - self->start_monotonic_ns) / width, 0);
+    gdouble end = MAX((gdouble)(to - self->start_monotonic_ns) / width, begin);
     guint last = (guint)MIN(end, PF_TIMELINE_BINS - 1);
     for (guint i = (guint)MIN(begin, PF_TIMELINE_BINS - 1); i <= last; i++) {
         gdouble part = MIN(end, i + 1.0) - MAX(begin, i);
-        add_bin(&self->bin[i], more, end - begin > 1e-9 ? MAX(part, 0) / (end - begin) : i == last);
+        gdouble share = end - begin > 1e-9 ? MAX(part, 0) / (end - begin) : i == last;
+        add_bin(&self->bin[i], more, share);
+        add_crowd(self, i, crowd, share);
     }
     self->count = MAX(self->count, last + 1);
 }
 
-static before *look_up(PfTimeline *self, const PfProcess *process) {
+static void forget(before *self) {
+    self->sum = (PfTimelineBin){0};
+    g_clear_pointer(&self->sites, g_hash_table_unref);
+    g_clear_pointer(&self->threads, g_hash_table_unref);
+}
+
+static before *look_up(PfTimeline *self, PfSnapshot *snapshot) {
+    const PfProcess *process = pf_snapshot_get_process(snapshot);
+    const pf_model_process *model = pf_model_process_at(snapshot->model, 0);
     gchar *key = g_strdup_printf("%u %" G_GINT64_FORMAT, process->pid, process->start_unix_ns);
     before *then = g_hash_table_lookup(self->processes, key);
     if (then == NULL) {
         then = g_new0(before, 1);
-        then->unix_ns = MAX(process->start_unix_ns, self->looked_unix_ns);
+        then->monotonic_ns = MAX(model->start_monotonic_ns, self->looked_monotonic_ns);
         g_hash_table_insert(self->processes, key, then);
     } else {
         g_free(key);
+    }
+    if (then->reset != model->reset) {
+        forget(then);
+        then->reset = model->reset;
     }
     return then;
 }
 
 // Who has done what came since the last look.
-static void note_leaders(before *then, PfSnapshot *snapshot, PfTimelineBin *ret_more) {
+static pf_crowd note_crowd(before *then, PfSnapshot *snapshot) {
     GHashTable *sites = pf_leaders_count(snapshot->model, FALSE);
     GHashTable *threads = pf_leaders_count(snapshot->model, TRUE);
-    pf_leaders_differ(sites, then->sites, ret_more->sites);
-    pf_leaders_differ(threads, then->threads, ret_more->threads);
+    pf_crowd more = {pf_leaders_differ(sites, then->sites),
+                     pf_leaders_differ(threads, then->threads)};
     g_clear_pointer(&then->sites, g_hash_table_unref);
     g_clear_pointer(&then->threads, g_hash_table_unref);
     then->sites = sites;
     then->threads = threads;
+    return more;
 }
 
 /**
@@ -188,13 +229,12 @@ static void note_leaders(before *then, PfSnapshot *snapshot, PfTimelineBin *ret_
  * What the process has done so far is no part of the timeline.
  */
 void pf_timeline_ignore(PfTimeline *self, PfSnapshot *snapshot) {
-    const PfProcess *process = pf_snapshot_get_process(snapshot);
-    if (process != NULL) {
-        before *then = look_up(self, process);
-        PfTimelineBin unused = {0};
+    if (pf_snapshot_get_process(snapshot) != NULL) {
+        before *then = look_up(self, snapshot);
         then->sum = sum_of(snapshot);
-        note_leaders(then, snapshot, &unused);
-        then->unix_ns = process->start_unix_ns + (gint64)process->uptime_ns;
+        pf_crowd unused = note_crowd(then, snapshot);
+        pf_crowd_clear(&unused);
+        then->monotonic_ns = pf_snapshot_get_taken_monotonic_ns(snapshot);
     }
 }
 
@@ -202,36 +242,39 @@ void pf_timeline_ignore(PfTimeline *self, PfSnapshot *snapshot) {
  * pf_timeline_add:
  * @self: a timeline
  * @snapshot: a snapshot of one process, with all that it has counted since its start
- * @unix_ns: when it was taken, ns since 1970; for a process that has ended, its end
+ * @monotonic_ns: when it was taken, [method@Snapshot.get_taken_monotonic_ns]
  *
  * Adds what the process has done since its last snapshot.
  */
-void pf_timeline_add(PfTimeline *self, PfSnapshot *snapshot, gint64 unix_ns) {
-    const PfProcess *process = pf_snapshot_get_process(snapshot);
-    if (process == NULL) {
+void pf_timeline_add(PfTimeline *self, PfSnapshot *snapshot, gint64 monotonic_ns) {
+    if (pf_snapshot_get_process(snapshot) == NULL) {
         return;
     }
-    while ((gdouble)(unix_ns - self->start_unix_ns) >= (gdouble)self->width_ns * PF_TIMELINE_BINS) {
+    while ((gdouble)(monotonic_ns - self->start_monotonic_ns) >=
+           (gdouble)self->width_ns * PF_TIMELINE_BINS) {
         halve(self);
     }
-    before *then = look_up(self, process);
+    before *then = look_up(self, snapshot);
     PfTimelineBin now = sum_of(snapshot);
     PfTimelineBin more = difference(&now, &then->sum);
-    note_leaders(then, snapshot, &more);
-    spread(self, &more, then->unix_ns, MAX(unix_ns, then->unix_ns));
+    pf_crowd crowd = note_crowd(then, snapshot);
+    spread(self, &more, &crowd, then->monotonic_ns, MAX(monotonic_ns, then->monotonic_ns));
+    pf_crowd_clear(&crowd);
     then->sum = now;
-    then->unix_ns = unix_ns;
+    then->monotonic_ns = monotonic_ns;
 }
 
 /**
  * pf_timeline_note_look:
  * @self: a timeline
- * @unix_ns: when a look at all processes began, ns since 1970
+ * @monotonic_ns: when a look at all processes began, CLOCK_MONOTONIC
  *
  * Says that all processes that had written anything by then have been added.  A process makes its segment when it
  * first writes, so that one that appears later was silent until then, however long it lives.
  */
-void pf_timeline_note_look(PfTimeline *self, gint64 unix_ns) { self->looked_unix_ns = unix_ns; }
+void pf_timeline_note_look(PfTimeline *self, gint64 monotonic_ns) {
+    self->looked_monotonic_ns = monotonic_ns;
+}
 
 /**
  * pf_timeline_get_start_unix_ns:

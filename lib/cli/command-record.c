@@ -35,7 +35,7 @@ static gboolean look(PfTarget *target, PfTimeline *timeline) {
         return FALSE;
     }
     const PfProcess *process = pf_snapshot_get_process(now);
-    pf_timeline_add(timeline, now, process->start_unix_ns + (gint64)process->uptime_ns);
+    pf_timeline_add(timeline, now, pf_snapshot_get_taken_monotonic_ns(now));
     return process->state <= PF_PROCESS_STATE_DORMANT;
 }
 

@@ -88,7 +88,7 @@ static void collect_others(const gchar *folder, PfSession *session, PfSessionFla
 }
 
 void run_folder_watch(const gchar *folder, PfSession *session) {
-    gint64 begun = g_get_real_time() * 1000;
+    gint64 begun = g_get_monotonic_time() * 1000;
     pf_session_watch(session, folder);
     if (geteuid() == 0) {
         g_autoptr(GPtrArray) paths = folders_of_others(folder);

@@ -116,7 +116,7 @@ def split_session(path, folder):
     with open(path, "rb") as file:
         data = file.read()
     magic, version, size = struct.unpack_from("<8sII", data)
-    assert magic == b"PFPROFR1" and version == 1, (magic, version)
+    assert magic == b"PFPROFR1" and version == 2, (magic, version)
     paths = []
     while size < len(data) and data[size:size + 8] != b"timeline":
         assert data[size:size + 8] == b"segment\0", data[size:size + 8]

@@ -6,6 +6,7 @@ import math
 import os
 import signal
 import subprocess
+import time
 import unittest
 
 from sessionkit import Case, command, pf, PFPROF, SYSTEM_PYTHON
@@ -39,6 +40,40 @@ class Record(Case):
         quiet = sum(calls[:int(0.8 / timeline["bin_seconds"])])
         self.assertLess(quiet, 0.1 * sum(calls), calls)
         self.assertGreater(sum(calls), 19000)
+
+    def test_the_host_of_the_run(self):
+        """Not of whoever looks at it."""
+        path = self.record("host", pf.build("habits"), "buffered", 10)
+        self.assertEqual(self.report(path)["run"]["host"], os.uname().nodename)
+        with open(path, "r+b") as file:
+            file.seek(384)
+            file.write(b"elsewhere.example\0" + bytes(46))
+        self.assertEqual(self.report(path)["run"]["host"], "elsewhere.example")
+        page = os.path.join(self.folder, "page.html")
+        command("report", "--html", page, path)
+        with open(page, encoding="utf-8") as file:
+            self.assertIn('"host":"elsewhere.example"', file.read())
+
+    def test_reset_while_it_is_recorded(self):
+        """The counts begin anew; what came before stays where it was in time, and what comes goes on."""
+        env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
+        script = "import os, time\nwhile True:\n    os.write(2, b'a line\\n')\n    time.sleep(0.002)"
+        with subprocess.Popen([SYSTEM_PYTHON, "-c", script], env=env, stderr=subprocess.DEVNULL) as process:
+            pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
+            for i in range(2):  # before, and in the middle
+                time.sleep(0.5)
+                command("ctl", process.pid, "reset", env=self.env)
+                path = os.path.join(self.folder, f"reset{i}.pfs")
+                with subprocess.Popen([PFPROF, "record", "-s", "3", "-o", path, str(process.pid)], env=self.env) as recorder:
+                    time.sleep(1.5)
+                    if i == 1:
+                        command("ctl", process.pid, "reset", env=self.env)
+                    self.assertEqual(recorder.wait(timeout=30), 0)
+                timeline = self.report(path)["timeline"]
+                self.assertTrue(2.5 < len(timeline["calls"]) * timeline["bin_seconds"] < 5, timeline)
+                used = [n > 0 for n in timeline["calls"]]
+                self.assertGreater(sum(used), 0.8 * len(used), timeline["calls"])
+            process.kill()
 
     def test_record_doubles_its_bins(self):
         """More than 240 bins of 20 ms: pairs become one, and nothing is lost of what came after record did."""

@@ -247,7 +247,7 @@ class Run(clikit.Case):
         self.assertIn("ProfileMetrics", text.out)
         with open(path, "rb") as file:
             data = file.read()
-        for size in (0, 7, 100, 383, 384, 500, len(data) // 2, len(data) - 70):
+        for size in (0, 7, 100, 384, 447, 448, 500, len(data) // 2, len(data) - 70):
             cut = path + ".cut"
             with open(cut, "wb") as file:
                 file.write(data[:size])

@@ -36,7 +36,7 @@ static gchar *make_honest(gsize *ret_size) {
     g_autoptr(GError) error = NULL;
     g_autoptr(PfSession) session = pf_session_new();
     gchar *bytes = NULL;
-    pf_session_begin_timeline(session, 0);
+    pf_session_begin_timeline(session, g_get_real_time() * 1000);
     pf_session_set_run(session, "a command", 42, 1000);
     pf_session_measure_machine(session, FALSE);
     pf_session_measure_machine(session, FALSE);
@@ -45,7 +45,8 @@ static gchar *make_honest(gsize *ret_size) {
     g_assert_no_error(error);
     g_autoptr(PfSnapshot) snapshot = pf_session_get_snapshot(session, NULL);
     for (gint64 second = 1; second < 9; second++) {
-        pf_timeline_add(pf_session_get_timeline(session), snapshot, second * 1000000000);
+        pf_timeline_add(pf_session_get_timeline(session), snapshot,
+                        g_get_monotonic_time() * 1000 + second * 1000000000);
     }
     g_assert(pf_session_save(session, path, NULL));
     g_assert(g_file_get_contents(path, &bytes, ret_size, NULL));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions, their file, leftovers, text for people, and commands of a program's own.
+// link: segment-maker.c
 #include "pf-test.h"
+#include "segment-maker.h"
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -164,10 +166,46 @@ START_TEST(test_nothing_but_leftovers_is_removed) {
 }
 END_TEST
 
+static void write_segment(segment_maker *maker, const gchar *path) {
+    g_autoptr(GBytes) bytes = maker_bytes(maker);
+    gsize size = 0;
+    gconstpointer data = g_bytes_get_data(bytes, &size);
+    ck_assert(g_file_set_contents(path, data, (gssize)size, NULL));
+}
+
+// However often it is added up.
+START_TEST(test_what_makes_no_sense_is_counted_once) {
+    g_autofree gchar *folder = g_dir_make_tmp("pf-session-XXXXXX", NULL);
+    g_autofree gchar *path = g_build_filename(folder, "s", NULL);
+    g_autoptr(PfSession) session = pf_session_new();
+    for (guint circle = 0; circle < 2; circle++) {
+        segment_maker maker;
+        maker_init(&maker, (size_t)4 << 20);
+        maker_fill(&maker, 4);
+        if (circle) {
+            struct pf_slot *slot = maker_at(&maker, maker_header(&maker)->first_slot);
+            slot->next = maker_header(&maker)->first_slot;
+        }
+        write_segment(&maker, path);
+        ck_assert(pf_session_add_file(session, path, NULL));
+        maker_clear(&maker);
+    }
+    for (guint i = 0; i < 3; i++) {
+        g_autoptr(PfSnapshot) sum = pf_session_get_snapshot(session, NULL);
+        ck_assert_ptr_nonnull(sum);
+        ck_assert_uint_eq(pf_snapshot_get_processes(sum)->len, 1);
+        ck_assert_uint_eq(pf_session_get_unreadable_count(session), 1);
+    }
+    g_unlink(path);
+    g_rmdir(folder);
+}
+END_TEST
+
 int main(void) {
     return pf_test_run("session", (const TTest *[]){test_registered_commands_run,
                                                     test_other_commands_are_pfprofs,
                                                     test_text_for_people, test_numbers_for_people,
                                                     test_families, test_session_files_that_lie,
+                                                    test_what_makes_no_sense_is_counted_once,
                                                     test_nothing_but_leftovers_is_removed, NULL});
 }
