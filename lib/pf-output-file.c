@@ -18,6 +18,16 @@ static gboolean is_open_elsewhere(const gchar *path) {
            g_str_has_prefix(path, "/proc/");
 }
 
+// A stranger's link in a folder like /tmp: as the kernel does for open (protected_symlinks), we don't follow it.
+static gboolean is_trap(const gchar *path) {
+    struct stat link;
+    struct stat folder;
+    g_autofree gchar *parent = g_path_get_dirname(path);
+    return lstat(path, &link) == 0 && S_ISLNK(link.st_mode) && link.st_uid != geteuid() &&
+           stat(parent, &folder) == 0 && (folder.st_mode & S_ISVTX) != 0 &&
+           (folder.st_mode & S_IWOTH) != 0 && link.st_uid != folder.st_uid;
+}
+
 static gboolean is_written_as_it_is(const gchar *path) {
     struct stat status;
     struct stat link;
@@ -34,6 +44,14 @@ static gint open_as_it_is(pf_output_file *self, const gchar *path, guint mode) {
     return self->file != NULL ? 0 : errno;
 }
 
+// The file that is replaced was somebody's, and for somebody to read: so is the new one, where we may.
+static void make_alike(int fd, const gchar *target) {
+    struct stat old;
+    if (stat(target, &old) == 0 && fchown(fd, old.st_uid, old.st_gid) == 0) {
+        fchmod(fd, old.st_mode & 0777);
+    }
+}
+
 static gint open_beside(pf_output_file *self, const gchar *path, guint mode) {
     char *target = realpath(path, NULL);
     self->target = g_strdup(target != NULL ? target : path);
@@ -43,6 +61,7 @@ static gint open_beside(pf_output_file *self, const gchar *path, guint mode) {
         self->fresh = g_strdup_printf("%s.%06x", self->target, g_random_int() & 0xffffff);
         int fd = open(self->fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
         if (fd >= 0) {
+            make_alike(fd, self->target);
             self->file = fdopen(fd, "w");
             return self->file != NULL ? 0 : errno;
         }
@@ -59,6 +78,9 @@ gint pf_output_file_begin(pf_output_file *self, const gchar *path, guint mode) {
     *self = (pf_output_file){0};
     if (*path == 0) {
         return ENOENT;
+    }
+    if (is_trap(path)) {
+        return EACCES;
     }
     return is_written_as_it_is(path) ? open_as_it_is(self, path, mode)
                                      : open_beside(self, path, mode);
@@ -92,6 +114,9 @@ gint pf_output_file_check(const gchar *path) {
     struct stat status;
     if (stat(path, &status) == 0 && S_ISDIR(status.st_mode)) {
         return EISDIR;
+    }
+    if (is_trap(path)) {
+        return EACCES;
     }
     if (*path != 0 && is_written_as_it_is(path)) {
         return access(path, F_OK) != 0 || access(path, W_OK) == 0 ? 0 : errno;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // PfPrometheusExporter: a page to scrape, a Pushgateway, a textfile.
 #include "pf-prometheus-exporter.h"
-#include "pf-atomic-file.h"
 #include "pf-errors.h"
 #include "pf-http.h"
+#include "pf-output-file.h"
 #include "pf-prometheus-format.h"
 #include "pf-scrape-server.h"
 #include <string.h>
@@ -106,10 +106,13 @@ static PfExportResult *export_set(PfExporter *exporter, PfMetricSet *set) {
     GString *text = self->textfile != NULL || self->push_url != NULL
                         ? pf_prometheus_write(set, PF_PROMETHEUS_TEXT)
                         : NULL;
-    g_autoptr(GError) error = NULL;
-    if (self->textfile != NULL &&
-        !pf_atomic_file_write(self->textfile, text->str, text->len, &error)) {
-        g_string_append(problems, error->message);
+    // Whoever collects it is another user.  The name that it has until it is whole does not end as collectors want it.
+    gint problem = self->textfile != NULL
+                       ? pf_output_file_write(self->textfile, text->str, text->len, 0644)
+                       : 0;
+    if (problem != 0) {
+        g_string_append_printf(problems, "%s cannot be written: %s", self->textfile,
+                               g_strerror(problem));
     }
     g_autofree gchar *said = self->push_url != NULL ? push(self, text) : NULL;
     if (said != NULL) {

@@ -119,6 +119,9 @@ static gint write_report(const cli_args *args, PfSession *session) {
 }
 
 static gint run(cli_args *args) {
+    if (cli_has(args, "html") + cli_has(args, "json") + cli_has(args, "site") > 1) {
+        return cli_fail("--html, --json and --site exclude one another: a report is one of them");
+    }
     g_autoptr(PfProfilingConfig) config = cli_read_config(); // COST_PER_GB
     (void)config;
     g_autoptr(PfSession) session = cli_open(args->operands[0]);

@@ -3,6 +3,7 @@
 #include "run.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -171,11 +172,14 @@ static gchar *expand(const gchar *pattern, const run_child *child, const gchar *
     return g_string_free(path, FALSE);
 }
 
+// A descriptor that we share may be another's non-blocking one.
 static gboolean write_all(int fd, const gchar *text) {
     gsize left = strlen(text);
     while (left > 0) {
         gssize done = write(fd, text, left);
-        if (done < 0 && errno != EINTR) {
+        if (done < 0 && errno == EAGAIN) {
+            poll(&(struct pollfd){fd, POLLOUT, 0}, 1, -1);
+        } else if (done < 0 && errno != EINTR) {
             return FALSE;
         }
         text += MAX(done, 0);

@@ -158,12 +158,35 @@ class Report(Case):
             subprocess.run([PFPROF, "export", "-f", "csv", "-o", "/dev/stdout", self.path], stdout=log, check=True, timeout=20)
         with open(place("log"), "rb") as file:
             self.assertEqual(file.read(), b"before\n" + csv_text)
+        os.chmod(place("there"), 0o640)
+        command("export", "-f", "csv", "-o", place("there"), self.path)
+        self.assertEqual(stat.S_IMODE(os.stat(place("there")).st_mode), 0o640)
         before = sorted(os.listdir(folder))
         for option in (("report", "--html"), ("export", "-f", "csv", "-o")):
             for bad, why in (("", "is empty"), (place("no/x"), "No such file"), (folder, "Is a directory")):
                 err = command(*option, bad, self.path, status=2).stderr.decode()
                 self.assertRegex(err, f"^pfprof: --(html|output) .*{why}")
         self.assertEqual(sorted(os.listdir(folder)), before)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can make another user's link")
+    def test_a_strangers_link(self):
+        """In a folder like /tmp it is not followed, as the kernel does not for open; the file it leads to stays."""
+        folder = os.path.join(self.folder, "shared")
+        os.mkdir(folder)
+        os.chmod(folder, 0o1777)
+        victim, link = os.path.join(self.folder, "victim"), os.path.join(folder, "link")
+        with open(victim, "w", encoding="utf-8") as file:
+            file.write("precious")
+        os.symlink(victim, link)
+        os.lchown(link, 65534, 65534)
+        self.assertIn(b"Permission denied", command("export", "-f", "csv", "-o", link, self.path, status=2).stderr)
+        with open(victim, encoding="utf-8") as file:
+            self.assertEqual(file.read(), "precious")
+
+    def test_one_report_at_a_time(self):
+        for options in (("--json", "--html", "x.html"), ("--site", "main", "--json"), ("--html", "x.html", "--site", "main")):
+            self.assertIn(b"exclude one another", command("report", *options, self.path, status=2).stderr)
+        self.assertFalse(os.path.exists("x.html"))
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can make a device")
     def test_a_device_stays_one(self):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # pfprof run: the whole tree in one sum, exit statuses, signals, the environment.
+import fcntl
 import json
 import os
 import re
@@ -234,6 +235,26 @@ class Run(clikit.Case):
         _, one = self.sum_up("sh", "-c", "for i in 1 2 3 4 5 6 7 8; do echo $i; done",
                              options=["-r", "1", "--stacks=on"])
         self.assertNotEqual(one["stacks"], [])
+
+    def test_a_terminal_that_does_not_block(self):
+        """What shares standard error with us may have made it so: the summary is whole all the same."""
+        out, err = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        fcntl.fcntl(err, 1031, 4096)  # F_SETPIPE_SZ
+        argv = [clikit.PFPROF, "run", "--library", pf.LIB, "--output", "stderr", "--json", "--", "/bin/echo", "hi"]
+        with subprocess.Popen(argv, env=self.world.environment(), stdout=subprocess.DEVNULL, stderr=err) as process:
+            os.close(err)
+            os.set_blocking(out, True)
+            text = b""
+            while True:
+                time.sleep(0.02)
+                part = os.read(out, 4096)
+                if not part:
+                    break
+                text += part
+            self.assertEqual(process.wait(timeout=20), 0)
+        os.close(out)
+        self.assertGreater(len(text), 4096)
+        self.assertEqual(json.loads(text)["schema_version"], 1)
 
     def test_saved_sessions(self):
         path = os.path.join(self.world.run.folder, "session.pfs")
