@@ -132,14 +132,6 @@ pf_stream_group *pf_group_filter(const pf_stream_group *self, pf_stream_test *te
     return group;
 }
 
-gchar *pf_stream_title(const PfStream *stream) {
-    if (*stream->name != 0) {
-        return g_strdup(stream->name);
-    }
-    return g_strdup(stream->kind == PF_STREAM_KIND_NONE ? "syslog"
-                                                        : pf_stream_kind_to_string(stream->kind));
-}
-
 gchar *pf_group_title(const pf_stream_group *self) {
     gchar *first = pf_stream_title(g_ptr_array_index(self->streams, 0));
     guint others = self->streams->len - 1;

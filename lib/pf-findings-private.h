@@ -79,7 +79,6 @@ GPtrArray *pf_search_group_streams(const pf_search *self, gboolean messages);
 // Those that a rule is about; the names of the first and the number of others.
 typedef gboolean pf_stream_test(const PfStream *stream);
 pf_stream_group *pf_group_filter(const pf_stream_group *self, pf_stream_test *test);
-gchar *pf_stream_title(const PfStream *stream);
 gchar *pf_group_title(const pf_stream_group *self);
 void pf_group_free(pf_stream_group *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(pf_stream_group, pf_group_free)

@@ -49,7 +49,7 @@ static const gchar *reader_of(PfStreamKind kind) {
     switch (kind) {
     case PF_STREAM_KIND_PIPE: return "a pipe whose reader is too slow";
     case PF_STREAM_KIND_SOCKET: return "a socket whose peer is too slow";
-    case PF_STREAM_KIND_NONE: return "the system log, which does not keep up";
+    case PF_STREAM_KIND_NONE: return "a logger (the system log, say) that does not keep up";
     case PF_STREAM_KIND_TTY: return "a terminal that does not keep up";
     default: return NULL;
     }

@@ -35,6 +35,9 @@ PfSnapshot *pf_snapshot_new_from_reader(pf_reader *reader, PfSnapshotFlags flags
 // As pf_snapshot_get_real_sites(), with the lines that flush (pf-real-site.c).
 GPtrArray *pf_snapshot_find_dearest_lines(PfSnapshot *self, PfSymbolizer *symbolizer);
 
+// A stream as people call it.
+gchar *pf_stream_title(const PfStream *stream);
+
 // A scope as people call it (pf-snapshot-scopes.c).
 gchar *pf_scope_title(const PfScope *scope, PfSymbolizer *symbolizer);
 

@@ -201,6 +201,20 @@ static gboolean is_idle(const PfStream *stream) {
     return stream->stats.message_count == 0 && stream->flushes.total_duration_ns < WORTH_A_LINE_NS;
 }
 
+gchar *pf_stream_title(const PfStream *stream) {
+    const gchar *kind = pf_stream_kind_to_string(stream->kind);
+    if (stream->is_overflow && stream->kind == PF_STREAM_KIND_UNKNOWN) {
+        return g_strdup("(descriptors that are not open)");
+    }
+    if (stream->is_overflow) {
+        return g_strdup_printf("(further streams: %s)", kind);
+    }
+    if (stream->kind == PF_STREAM_KIND_NONE) {
+        return g_strdup(stream->stats.message_count > 0 ? "syslog, loggers" : "(all streams)");
+    }
+    return g_strdup(*stream->name != 0 ? stream->name : kind);
+}
+
 static void put_streams(pf_text *text, PfSnapshot *self) {
     const GPtrArray *streams = pf_snapshot_tables(self)->streams;
     g_autofree gchar *title = g_strdup_printf("  streams%*s calls    bytes   total flushes    tiny",
@@ -212,12 +226,7 @@ static void put_streams(pf_text *text, PfSnapshot *self) {
         if (is_idle(stream) || used++ >= MOST_STREAMS) {
             continue;
         }
-        const gchar *kind = pf_stream_kind_to_string(stream->kind);
-        g_autofree gchar *name = stream->is_overflow
-                                     ? g_strdup_printf("(further streams: %s)", kind)
-                                 : *stream->name != 0                  ? g_strdup(stream->name)
-                                 : stream->kind == PF_STREAM_KIND_NONE ? g_strdup("syslog")
-                                                                       : g_strdup(kind);
+        g_autofree gchar *name = pf_stream_title(stream);
         pf_text_add(text, "  ");
         pf_text_left_tail(text, 34 + pf_text_spare(text), name);
         pf_text_count(text, 8, (gdouble)stream->stats.message_count);

@@ -43,8 +43,10 @@
 #undef freopen64
 
 #ifdef __GLIBC__
+// As fileno() does: only a stream of a file has a number; in one of memory there is whatever lay there.
+#define IS_FILEBUF 0x2000
 static inline __attribute__((always_inline)) int stream_fd(const FILE *stream) {
-    return stream->_fileno;
+    return __builtin_expect(stream->_flags & IS_FILEBUF, 1) ? stream->_fileno : -1;
 }
 #else
 // Takes the stream's own lock for a moment, as the call itself is going to.

@@ -400,7 +400,8 @@ long pf_tail_enter(unsigned index, void *site, const long *arguments, void *fram
         __atomic_store_n(&reals[index], real, __ATOMIC_RELAXED);
     }
     *ret_real = real;
-    if (pf_enter(tails[index].call, -1, site, frame) == NULL || tails[index].format < 0) {
+    int fd = pf_calls[tails[index].call].family == PF_FAMILY_ERROR ? pf_stderr_fd() : -1;
+    if (pf_enter(tails[index].call, fd, site, frame) == NULL || tails[index].format < 0) {
         return -1;
     }
     unsigned words = most_words((const char *)arguments[tails[index].format]);

@@ -28,6 +28,7 @@
 #define PF_BY_CLOSING(...) false
 #define PF_BY_CLOSING_ALL false
 #define PF_BY_NOFD false
+#define PF_BY_STDERR false
 
 const struct pf_call_info pf_calls[PF_CALL_COUNT] = {
 #define PF_CALL(name, ret, params, args, family, bytes, fd, text)                                  \

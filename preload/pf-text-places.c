@@ -220,7 +220,9 @@ static void put_stream_name(struct pf_out *out, const struct pf_summary *summary
     if (stream != NULL) {
         pf_text_cut_left(out, stream->name, stream->name_size, 34);
     } else if (row->stream == PF_STREAM_NONE) {
-        pf_out(out, row->kind == PF_KIND_MEMORY ? "(streams in memory)" : "(no descriptor)");
+        pf_out(out, row->kind == PF_KIND_MEMORY ? "(streams in memory)" : "(syslog, loggers)");
+    } else if (row->stream == PF_STREAM_MANY + PF_KIND_UNKNOWN) {
+        pf_out(out, "(descriptors that are not open)");
     } else {
         pf_out(out, "(further streams)");
     }

@@ -18,6 +18,7 @@
 #define AT_UNLOCKED(stream) stream_fd(stream)
 #define AT_FLUSHING(stream) ((stream) != NULL ? stream_fd(stream) : -1)
 #define AT_NOFD (-1)
+#define AT_STDERR pf_stderr_fd()
 #define AT_CLOSING(stream) stream_fd(stream)
 #define AT_CLOSING_ALL (-1)
 #define FILE_FD(fd) NULL
@@ -25,6 +26,7 @@
 #define FILE_UNLOCKED(stream) (stream)
 #define FILE_FLUSHING(stream) NULL
 #define FILE_NOFD NULL
+#define FILE_STDERR NULL
 #define FILE_CLOSING(stream) NULL
 #define FILE_CLOSING_ALL NULL
 #define LOCKS_FD(fd) false
@@ -32,6 +34,7 @@
 #define LOCKS_UNLOCKED(stream) false
 #define LOCKS_FLUSHING(stream) false
 #define LOCKS_NOFD false
+#define LOCKS_STDERR false
 #define LOCKS_CLOSING(stream) false
 #define LOCKS_CLOSING_ALL false
 #define PREPARE_FD(fd)
@@ -39,6 +42,7 @@
 #define PREPARE_UNLOCKED(stream)
 #define PREPARE_FLUSHING(stream)
 #define PREPARE_NOFD
+#define PREPARE_STDERR
 #define PREPARE_CLOSING(stream) prepare_closing(stream);
 #define PREPARE_CLOSING_ALL pf_stream_forget(0, PF_FD_MOST);
 
@@ -228,8 +232,15 @@ static const int level = -1;
 #define LEVEL_SYSLOG ((uint8_t)(priority & 7))
 #define LEVEL_JOURNAL pf_level_of_priority(priority)
 #define LEVEL_GLIB pf_level_of_glib(level)
-#define LEVEL_ERROR PF_LEVEL_NONE
+#define LEVEL_ERROR level_of_error(pf_key_call(entry->key))
 #define LEVEL_FLUSH PF_LEVEL_NONE
+
+PF_INLINE uint8_t level_of_error(unsigned call) {
+    return call == PF_CALL_warn || call == PF_CALL_warnx || call == PF_CALL_vwarn ||
+                   call == PF_CALL_vwarnx
+               ? 4
+               : 3;
+}
 
 // Where a level and a template are looked for, now and then.
 #define LOOK_NOTEXT

@@ -8,6 +8,12 @@
 #include "pf-module.h"
 #include "pf-wrap-rules.h"
 
+// A program may have put another stream in its place, or none.
+int pf_stderr_fd(void) {
+    FILE *stream = PF_IS_EARLY() ? NULL : stderr;
+    return stream != NULL ? stream_fd(stream) : -1;
+}
+
 // ret: how to run the real call, keep its result and hand it on
 #define RUN_int(call) int result = call;
 #define RUN_size_t(call) size_t result = call;
@@ -87,8 +93,8 @@
     RETURN_##ret
 
 // A call that does not return is counted on the way in, and its clock would never be read again.
-#define NORETURN_BODY(name, family, call)                                                          \
-    pf_enter(PF_CALL_##name, -1, PF_SITE, PF_FRAME);                                               \
+#define NORETURN_BODY(name, family, fd, call)                                                      \
+    pf_enter(PF_CALL_##name, AT_##fd, PF_SITE, PF_FRAME);                                          \
     if (LAYERED_##family) {                                                                        \
         pf_inside_begin(PF_FRAME);                                                                 \
     }                                                                                              \
@@ -104,7 +110,7 @@
 #define PF_ABSENT_noreturn
 
 #define BODY_noreturn(name, ret, call, timed, family, bytes, fd, text)                             \
-    NORETURN_BODY(name, family, call)
+    NORETURN_BODY(name, family, fd, call)
 #define BODY_void BODY
 #define BODY_int BODY
 #define BODY_size_t BODY
@@ -138,7 +144,7 @@ typedef void noreturn;
         return on_##name args;                                                                     \
     }
 #define WRAP_noreturn(name, ret, params, args, family, bytes, fd, text)                            \
-    PF_EXPORT void name params { NORETURN_BODY(name, family, pf_real_##name args) }
+    PF_EXPORT void name params { NORETURN_BODY(name, family, fd, pf_real_##name args) }
 #define WRAP_void WRAP
 #define WRAP_int WRAP
 #define WRAP_size_t WRAP

@@ -52,6 +52,9 @@
 // Modules closed so far: what was known of their memory may be wrong since.
 extern uint32_t pf_closed_modules __attribute__((visibility("hidden")));
 
+// Where perror and its like write; -1: nowhere that has a descriptor.
+int pf_stderr_fd(void) __attribute__((visibility("hidden")));
+
 // Resolvers of pf-wrap.c's and pf-descriptors.c's own signal-safe rows.
 void pf_resolve_descriptors(void);
 

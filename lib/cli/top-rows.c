@@ -171,11 +171,14 @@ static void add_threads(GPtrArray *rows, PfSnapshot *window, gdouble seconds) {
 
 static gchar *stream_name(const PfStream *stream) {
     const gchar *kind = pf_stream_kind_to_string(stream->kind);
+    if (stream->is_overflow && stream->kind == PF_STREAM_KIND_UNKNOWN) {
+        return g_strdup("descriptors that are not open");
+    }
     if (stream->is_overflow) {
         return g_strdup_printf("all further of kind %s", kind);
     }
     if (stream->kind == PF_STREAM_KIND_NONE) {
-        return g_strdup("no descriptor (syslog)");
+        return g_strdup(stream->stats.message_count > 0 ? "syslog, loggers" : "all streams");
     }
     if (stream->kind == PF_STREAM_KIND_MEMORY) {
         return g_strdup("stdio in memory");

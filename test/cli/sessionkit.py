@@ -32,7 +32,7 @@ class Case(unittest.TestCase):
             done = subprocess.run(
                 [PFPROF, "run", "--library", pf.LIB, "--rate", rate, "--output", "none", "--save", path,
                  "--", *map(str, argv)],
-                env={**self.env, **(extra or {})}, stdout=subprocess.DEVNULL, stderr=err, timeout=120,
+                env={**self.env, "PF_DIR": self.folder, **(extra or {})}, stdout=subprocess.DEVNULL, stderr=err, timeout=120,
             )
         self.assertEqual(done.returncode, 0, argv)
         return path

@@ -18,6 +18,29 @@ def streams(one):
     return found
 
 
+class Complaints(pf.Case):
+    def test_what_libc_writes_to_stderr(self):
+        """perror and its like go where stderr leads, with the level that they are."""
+        pf.skip_on("musl", "stderr cannot be replaced, and there is no error.h")
+        run = pf.execute([pf.build("streams"), "complaints"], SAMPLE_RATE="1.0")
+        self.assertEqual(run.status, 7, run.stderr)
+        one = self.check(run.only())
+        calls = {s["fd"]: s["message_count"] for s in one["streams"]}
+        # 3 × (perror, warn, warnx, error, psignal) and errx; the one that went into memory has no descriptor.
+        self.assertEqual((calls[2], calls[None]), (16, 1))
+        of = {f["name"]: f for f in one["functions"]}
+        self.assertEqual([of[name]["levels"] for name in ("perror", "psignal", "warn", "warnx")],
+                         [{"error": 3}, {"error": 3}, {"warning": 3}, {"warning": 4}])
+        self.assertEqual(of["perror"]["why"]["format"]["count"], 0)
+
+    def test_streams_in_memory(self):
+        """They have no descriptor, whatever lies where a file's would be."""
+        run = pf.execute([pf.build("streams"), "memory"], SAMPLE_RATE="1.0")
+        one = self.check(run.only())
+        kinds = {s["kind"]: s["message_count"] for s in one["streams"] if s["message_count"] > 0}
+        self.assertEqual(kinds, {"memory": 3, "pipe": 3})
+
+
 class Descriptors(pf.Case):
     """Every way in which libc leads a descriptor elsewhere."""
 

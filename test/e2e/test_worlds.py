@@ -27,6 +27,10 @@ def compiled(name, *command, source=PLAIN):
     done = subprocess.run([*command, "-w", "-o", path, source], capture_output=True, text=True)
     if done.returncode != 0:
         raise unittest.SkipTest(f"{' '.join(command)} does not work: {done.stderr.strip()[-200:]}")
+    try:
+        subprocess.run([path], capture_output=True, stdin=subprocess.DEVNULL)
+    except OSError as problem:  # a kernel without emulation of 32-bit programs
+        raise unittest.SkipTest(f"what {' '.join(command)} makes does not run here: {problem}")
     return path
 
 

@@ -3,8 +3,11 @@
 //
 //   streams MODE; the modes are in the table at the end.
 #define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
 #include <locale.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +18,7 @@
 #include <wchar.h>
 
 #ifdef __GLIBC__
+#include <error.h>
 #include <printf.h>
 int __printf_chk(int flag, const char *format, ...);
 #endif
@@ -31,6 +35,29 @@ static ssize_t talking_write(void *cookie, const char *text, size_t size) {
     dprintf(1, "callback has %zu bytes\n", size);
     return write(1, text, size);
 }
+
+#ifdef __GLIBC__
+// What libc writes to stderr on its own, and where that then is.
+static void do_complaints(void) {
+    char *text = NULL;
+    size_t size = 0;
+    for (int i = 0; i < 3; i++) {
+        errno = ENOENT;
+        perror("complaint");
+        warn("complaint %d", i);
+        warnx("complaint %d", i);
+        error(0, ENOENT, "complaint %d", i);
+        psignal(SIGTERM, "complaint");
+    }
+    FILE *kept = stderr;
+    stderr = open_memstream(&text, &size);
+    warnx("a complaint that nobody hears");
+    fclose(stderr);
+    stderr = kept;
+    printf("kept: %s", text);
+    errx(7, "the last complaint");
+}
+#endif
 
 static void do_cookie(void) {
     FILE *stream = fopencookie(NULL, "w", (cookie_io_functions_t){.write = talking_write});
@@ -219,6 +246,7 @@ static const struct {
     {"pipes", do_pipes},
     {"wide", do_wide},
 #ifdef __GLIBC__
+    {"complaints", do_complaints},
     {"registered", do_registered},
     {"fortified", do_fortified},
 #endif

@@ -71,6 +71,10 @@ const timed = () => m.sampled_count + report.flushes.reduce((n, f) => n + f.samp
 const isJudged = () => report.output.call_count === 0 || m.estimated_total_duration_ns != null &&
   (report.output.estimated_total_duration_ns != null || report.output.flush_count < 50);
 
+const streamTitle = (s: Stream) => s.many && s.kind === "unknown" ? "(descriptors that are not open)"
+  : s.many ? `(further streams: ${s.kind})`
+  : s.path ?? (s.kind !== "none" ? s.kind : s.message_count > 0 ? "syslog, loggers" : "(all streams)");
+
 function Findings() {
   if (report.findings.length === 0) return isJudged() ? <p class="good">Nothing here is worth changing.</p>
     : <p class="note">Too few calls were timed to say what is worth changing: {exact(timed())} of {exact(report.output.call_count)}.
@@ -151,7 +155,7 @@ function App() {
         ...numbers(sites), ...reasons]} /></Section>
       <Section id="paths" title="Call paths"><Icicle paths={report.paths} /></Section>
       <Section id="streams" title="Streams"><Table<Stream> caption="streams" rows={report.streams} columns={[
-        { title: "stream", left: true, text: (s) => s.path ?? (s.kind === "none" ? "syslog" : s.kind), value: (s) => s.path ?? "" },
+        { title: "stream", left: true, text: streamTitle, value: streamTitle },
         { title: "kind", left: true, text: (s) => s.kind, value: (s) => s.kind }, ...numbers(report.streams),
         { title: "flushes", text: (s) => short(s.flushes.message_count), value: (s) => s.flushes.message_count },
         { title: "their time", text: (s) => duration(s.flushes.message_count ? s.flushes.estimated_total_duration_ns : null), value: (s) => s.flushes.estimated_total_duration_ns },

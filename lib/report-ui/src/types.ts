@@ -15,7 +15,7 @@ export interface Bucket { low_ns: number; end_ns: number; sampled_count: number;
 export interface Fn extends Stats { name: string; family: string; histogram: Bucket[]; errors: Record<string, number> }
 export interface Template { text: string | null; hash: string; kind: string; message_count: number }
 export interface Site extends Stats, Place { function: string; thread_count: number; templates: Template[] }
-export interface Stream extends Stats { id: number; path: string | null; kind: string; tiny_write_count: number; flushes: Stats }
+export interface Stream extends Stats { id: number; path: string | null; kind: string; many: boolean; tiny_write_count: number; flushes: Stats }
 export interface Thread extends Stats { pid: number; tid: number; name: string; output_share_percent: number | null; output_share_is_limit: boolean; longest_stall_ns: number }
 export interface Finding {
   kind: string; title: string; evidence: string; next_step: string; place: string | null;
