@@ -46,6 +46,18 @@ class Findings(Case):
                 finally:
                     shutil.rmtree(disk or "", ignore_errors=True)
 
+    def test_syncs_at_the_default_rate(self):
+        """They are timed always, since they are rare and long; at rate 0 nothing is."""
+        disk = tempfile.mkdtemp(dir="/var/tmp", prefix="pf-")
+        try:
+            for rate, kinds in (("0.01", ["flush-per-line"]), ("0", [])):
+                report = self.report(self.record("syncs", pf.build("habits"), "sync", 300, rate=rate, extra={"PF_DIR": disk}))
+                (sync,) = [f for f in report["flushes"] if f["name"] == "fsync"]
+                self.assertEqual((sync["message_count"], sync["sampled_count"]), (300, 300 if kinds else 0))
+                self.assertEqual([f["kind"] for f in report["findings"]], kinds)
+        finally:
+            shutil.rmtree(disk)
+
     def test_storm(self):
         """When it began, how high it rose, which line, how many threads: by what the program does."""
         path = self.record("storm", pf.build("habits"), "storm", 40000, extra={"PF_DIR": self.folder})
