@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
+#define SMALL_PAGE ((size_t)64 << 10)   // where pages are largest
 #define MOST_BYTES ((uint64_t)64 << 30) // as much as MAX_MEMORY_MB allows
 #define SPARSE_BYTES ((uint64_t)64 << 20)
 
@@ -67,9 +68,13 @@ static void give_up(void *mapping, size_t size) {
     }
 }
 
-// Huge pages: for a segment of some MiB, page faults would cost three times what the copy does.
+static uintptr_t round_up(uintptr_t size, size_t unit) { return (size + unit - 1) & ~(unit - 1); }
+
+// Huge pages: for a segment of some MiB, page faults would cost three times what the copy does.  A small one
+// has no room for any; there may be thousands of those.
 static bool make_room(pf_reader *self, size_t size) {
-    self->mapped = ((size + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1)) + HUGE_PAGE;
+    bool small = size < HUGE_PAGE;
+    self->mapped = small ? round_up(size, SMALL_PAGE) : round_up(size, HUGE_PAGE) + HUGE_PAGE;
     self->mapping = take_kept(self->mapped, &self->mapped);
     bool fresh = self->mapping == NULL;
     if (fresh) {
@@ -80,8 +85,8 @@ static bool make_room(pf_reader *self, size_t size) {
         self->mapping = NULL;
         return false;
     }
-    self->base = (char *)(((uintptr_t)self->mapping + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1));
-    if (fresh && size >= HUGE_PAGE) {
+    self->base = small ? self->mapping : (char *)round_up((uintptr_t)self->mapping, HUGE_PAGE);
+    if (fresh && !small) {
         madvise((void *)self->base, self->mapped - HUGE_PAGE, MADV_HUGEPAGE);
     }
     return true;

@@ -3,6 +3,7 @@
 #include "pf-session-private.h"
 #include "pf-snapshot-private.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -100,11 +101,30 @@ static void add_to_timeline(PfSession *self, pf_reader *reader) {
     reader->budget = pf_reader_view(reader).budget;
 }
 
+// As is_running(), by the header alone: whoever wants the others must not copy all that run.
+static gboolean has_running_process(const gchar *path) {
+    union {
+        struct pf_segment header;
+        char bytes[sizeof(struct pf_segment)];
+    } read;
+    int fd = pf_segment_open(path, O_RDONLY, NULL);
+    gboolean runs = fd >= 0 && pread(fd, &read, sizeof read, 0) == (ssize_t)sizeof read &&
+                    pf_segment_check_header(&read.header, sizeof read, path, NULL) &&
+                    read.header.state == PF_STATE_ACTIVE && pf_process_runs(&read.header);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return runs;
+}
+
 // By descriptor and name: root takes segments out of other users' folders, and a path could be turned
 // into a link meanwhile.
 static void collect_one(PfSession *self, const gchar *path, int fd, const gchar *name,
                         PfSessionFlags flags) {
     g_autofree gchar *by_fd = g_strdup_printf("/proc/self/fd/%d/%s", fd, name);
+    if ((flags & PF_SESSION_ENDED) && has_running_process(by_fd)) {
+        return;
+    }
     pf_reader *reader = pf_reader_new_from_file(by_fd, NULL);
     if (reader == NULL) {
         // Killed while it made the file, or just about to.

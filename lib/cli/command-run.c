@@ -258,13 +258,22 @@ typedef struct {
     const gchar *folder;
     PfSession *session;
     gboolean is_kept;
+    gint64 next_us; // when to look at what runs again
 } collecting;
+
+// A look takes longer the more processes there are: a twentieth of a processor is what it may take.
+#define PART_FOR_LOOKS 20
 
 // A long build starts thousands of processes; tmpfs is memory, and 64 KiB for each would add up.
 static void collect_ended(gpointer data) {
     collecting *work = data;
     run_folder_collect(work->folder, work->session, PF_SESSION_ENDED | PF_SESSION_REMOVE);
-    run_folder_watch(work->folder, work->session);
+    gint64 begun = g_get_monotonic_time();
+    if (begun >= work->next_us) {
+        run_folder_watch(work->folder, work->session);
+        gint64 now = g_get_monotonic_time();
+        work->next_us = now + PART_FOR_LOOKS * (now - begun);
+    }
     if (work->is_kept) {
         pf_session_measure_machine(work->session, TRUE);
     }
@@ -316,7 +325,7 @@ static gint run(cli_args *args) {
     }
     g_autoptr(PfSession) session = pf_session_new();
     g_auto(GStrv) environment = make_environment(config, library, folder);
-    collecting work = {folder, session, cli_value(args, "save") != NULL};
+    collecting work = {folder, session, cli_value(args, "save") != NULL, 0};
     if (work.is_kept) {
         pf_session_measure_machine(session, FALSE);
     }

@@ -236,6 +236,19 @@ class Run(clikit.Case):
                              options=["-r", "1", "--stacks=on"])
         self.assertNotEqual(one["stacks"], [])
 
+    def test_many_that_have_ended(self):
+        """Each takes as much of our address space as its segment is long."""
+        if clikit.is_sanitized():
+            self.skipTest("the sanitizer takes more address space than there is then")
+        path = os.path.join(self.world.run.folder, "many.json")
+        script = f"ulimit -v 600000; exec {clikit.PFPROF} run --library {pf.LIB} --output {path} --json -- " \
+                 "sh -c 'i=0; while [ $i -lt 300 ]; do /bin/echo; i=$((i+1)); done'"
+        done = subprocess.run(["sh", "-c", script], env=self.world.environment(), capture_output=True, timeout=100)
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        with open(path, encoding="utf-8") as file:
+            one = json.load(file)
+        self.assertGreaterEqual(len(one["processes"]), 300)
+
     def test_a_terminal_that_does_not_block(self):
         """What shares standard error with us may have made it so: the summary is whole all the same."""
         out, err = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
