@@ -78,13 +78,33 @@ gboolean pf_makes_way(const PfStats *stats) {
            (gdouble)blocked->total_ns < MAKES_WAY_NS * (gdouble)blocked->count;
 }
 
+// Sums of parts: calls in which the thread was switched out are few and long, and what is known of the others' time is
+// not spoilt by how badly that of these is known.
+static pf_saving sum_of_parts(const PfStats *stats, guint parts) {
+    gdouble sum = 0;
+    gdouble squares = 0;
+    for (guint i = 0; i < PF_REASON_COUNT; i++) {
+        const PfReasonShare *part = &stats->reasons[i];
+        if (part->estimated_ns < 0 || !pf_stats_has_estimate(stats)) {
+            return (pf_saving){0};
+        }
+        if (parts >> i & 1) {
+            sum += part->estimated_ns;
+            squares += part->half_ns * part->half_ns;
+        }
+    }
+    return (pf_saving){sum, MAX(sum - sqrt(squares), 0), sum + sqrt(squares)};
+}
+
+static pf_factor exactly(gdouble factor) { return (pf_factor){factor, factor, factor}; }
+
 pf_saving pf_saving_of_entries(const PfStats *stats, gdouble factor, gdouble bytes,
                                PfStreamKind kind) {
-    pf_saving saving = pf_saving_of_reason(stats, PF_REASON_FLUSH, factor);
+    pf_saving saving = sum_of_parts(stats, 1u << PF_REASON_FLUSH);
     if (saving.ns <= 0) {
         return saving;
     }
-    saving = pf_saving_times(saving, fixed_part(bytes));
+    saving = pf_saving_times(pf_saving_times(saving, exactly(factor)), fixed_part(bytes));
     // Who had the processor then, the reader or a stranger, is not known: all that time may be saved, or none.
     if (kind != PF_STREAM_KIND_FILE && pf_makes_way(stats)) {
         pf_saving away = pf_saving_of_reason(stats, PF_REASON_BLOCKED, factor);
@@ -94,31 +114,16 @@ pf_saving pf_saving_of_entries(const PfStats *stats, gdouble factor, gdouble byt
 }
 
 // Of calls on a file, the calls in which the thread was switched out are left out: other programs had the
-// processor, and they would have had it elsewhere.  They are few and long, so that the others' sum is known far
-// better than the sum of all.
-static pf_saving but_blocked(const PfStats *stats) {
-    gdouble sum = 0;
-    gdouble squares = 0;
-    for (guint i = 0; i < PF_REASON_COUNT; i++) {
-        const PfReasonShare *part = &stats->reasons[i];
-        if (part->estimated_ns < 0 || !pf_stats_has_estimate(stats)) {
-            return (pf_saving){0};
-        }
-        if (i != PF_REASON_BLOCKED) {
-            sum += part->estimated_ns;
-            squares += part->half_ns * part->half_ns;
-        }
-    }
-    return (pf_saving){sum, MAX(sum - sqrt(squares), 0), sum + sqrt(squares)};
-}
-
+// processor, and they would have had it elsewhere.
 pf_saving pf_saving_of_calls(const PfStats *stats, gdouble share, PfStreamKind kind) {
-    pf_saving all = kind == PF_STREAM_KIND_FILE ? but_blocked(stats) : pf_saving_of(stats, 1);
+    guint unblocked = ~(1u << PF_REASON_BLOCKED);
+    pf_saving all =
+        kind == PF_STREAM_KIND_FILE ? sum_of_parts(stats, unblocked) : pf_saving_of(stats, 1);
     gdouble timed = (gdouble)MAX(stats->sampled_count, 1);
     gdouble entering = (gdouble)stats->reasons[PF_REASON_FLUSH].count / timed;
     pf_saving saving = with_aftermath(
         pf_saving_of_rerun(all), entering * (gdouble)stats->message_count, PF_STREAM_KIND_FILE);
-    return all.ns > 0 ? pf_saving_times(saving, (pf_factor){share, share, share}) : all;
+    return all.ns > 0 ? pf_saving_times(saving, exactly(share)) : all;
 }
 
 // The lower limit decides: what may be nothing is not said.

@@ -97,6 +97,15 @@ static gboolean find_duplicates(pf_search *self, const PfCallSite *site) {
     return TRUE;
 }
 
+// Threads that followed one another share a row.
+static gchar *whose_time(const PfThread *thread) {
+    return thread == NULL ? g_strdup("the process's time")
+           : thread->thread_count > 1
+               ? g_strdup_printf("the time of %u threads, the last of them %s",
+                                 thread->thread_count, thread->name)
+               : g_strdup_printf("thread %s's time", thread->name);
+}
+
 static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
     gdouble share = 1;
     const PfThread *thread = thread_of(self, site, &share);
@@ -114,12 +123,13 @@ static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
     gdouble percent = 100 / wall;
     g_autofree gchar *place = pf_search_place(self, site);
     g_autofree gchar *count = pf_grouped_text(site->stats.message_count);
+    g_autofree gchar *whose = whose_time(thread);
     gboolean debug = level_share(&site->stats, 7, 7) > 0.5;
     PfFinding *found = pf_search_add(
         self, "not-worth",
-        g_strdup_printf("turning %s off saves %.0f %% (%.0f to %.0f) of thread %s's time", place,
+        g_strdup_printf("turning %s off saves %.0f %% (%.0f to %.0f) of %s", place,
                         percent * of_thread.ns, percent * of_thread.low, percent * of_thread.high,
-                        thread != NULL ? thread->name : "?"),
+                        whose),
         g_strdup_printf("%s calls of %s, %s; what else makes the message comes on top", count,
                         site->function, debug ? "level debug" : "no level above notice"),
         g_strdup(debug ? "raise the level, or test it before the message is made"

@@ -136,10 +136,10 @@ gchar *pf_finding_get_saving(const PfFinding *self) {
                            self->wall_percent, whose);
 }
 
-// Words in lines of `width` columns.
-static void put_wrapped(pf_text *text, const gchar *first, const gchar *words) {
+// Words in lines of `width` columns, of which so many are used.
+static void put_wrapped(pf_text *text, guint used, const gchar *first, const gchar *words) {
     g_auto(GStrv) parts = g_strsplit(words, " ", -1);
-    guint column = (guint)g_utf8_strlen(first, -1);
+    guint column = used + (guint)g_utf8_strlen(first, -1);
     pf_text_add(text, first);
     for (guint i = 0; parts[i] != NULL; i++) {
         guint length = (guint)g_utf8_strlen(parts[i], -1);
@@ -178,9 +178,9 @@ gchar *pf_findings_to_text(GPtrArray *findings, guint width, gboolean colour) {
         g_autofree gchar *safe_step = pf_text_plain(one->next_step);
         pf_text_add(&text, "  ");
         pf_text_ink(&text, PF_INK_WARN, "!");
-        put_wrapped(&text, " ", safe_line);
-        put_wrapped(&text, "     ", safe_evidence);
-        put_wrapped(&text, "     → ", safe_step);
+        put_wrapped(&text, 3, " ", safe_line);
+        put_wrapped(&text, 0, "     ", safe_evidence);
+        put_wrapped(&text, 0, "     → ", safe_step);
     }
     return g_string_free(text.text, FALSE);
 }

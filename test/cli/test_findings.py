@@ -35,6 +35,11 @@ class Findings(Case):
     def kinds(self, name, *argv, **options):
         return [f["kind"] for f in self.report(self.record(name, *argv, **options))["findings"]]
 
+    def assert_columns(self, path):
+        text = command("report", path).stdout.decode()
+        findings = text[text.index("\n  ! "):].splitlines()
+        self.assertEqual([line for line in findings if len(line) > 80], [])
+
     def test_habits(self):
         for name, (kind, count) in HABITS.items():
             with self.subTest(name):
@@ -42,7 +47,9 @@ class Findings(Case):
                 disk = tempfile.mkdtemp(dir="/var/tmp", prefix="pf-") if name == "sync" else None
                 try:
                     extra = {"PF_DIR": disk} if disk else None
-                    self.assertIn(kind, self.kinds(name, pf.build("habits"), name, count, extra=extra))
+                    path = self.record(name, pf.build("habits"), name, count, extra=extra)
+                    self.assertIn(kind, [f["kind"] for f in self.report(path)["findings"]])
+                    self.assert_columns(path)
                 finally:
                     shutil.rmtree(disk or "", ignore_errors=True)
 
