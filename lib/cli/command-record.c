@@ -52,6 +52,39 @@ static void watch(PfTarget *target, PfTimeline *timeline, PfSession *session, gi
     look(target, timeline);
 }
 
+// A process that puts itself into the background goes on as its child.
+static guint child_of(guint pid) {
+    g_autoptr(GPtrArray) files = pf_snapshot_list_files();
+    for (guint i = 0; i < files->len; i++) {
+        g_autoptr(PfSnapshot) one =
+            pf_snapshot_new_from_file(g_ptr_array_index(files, i), PF_SNAPSHOT_DEFAULT, NULL);
+        const PfProcess *process = one != NULL ? pf_snapshot_get_process(one) : NULL;
+        if (process != NULL && process->parent_pid == pid &&
+            process->state <= PF_PROCESS_STATE_DORMANT) {
+            return process->pid;
+        }
+    }
+    return 0;
+}
+
+static void say_what_goes_on(const PfProcess *process) {
+    guint pid = process->pid;
+    if (process->state <= PF_PROCESS_STATE_DORMANT) {
+        return;
+    }
+    if (process->state == PF_PROCESS_STATE_ENDED && strcmp(process->how, "exec") == 0) {
+        cli_warn("process %u has begun another program (exec): what it did before is kept; "
+                 "`pfprof record %u` goes on",
+                 pid, pid);
+        return;
+    }
+    guint child = child_of(pid);
+    if (child != 0) {
+        cli_warn("process %u has ended, its child %u goes on: `pfprof record %u` watches that", pid,
+                 child, child);
+    }
+}
+
 static gint save(PfTarget *target, PfTimeline *timeline, PfSession *session, guint pid,
                  const gchar *path) {
     g_autoptr(GError) error = NULL;
@@ -61,11 +94,7 @@ static gint save(PfTarget *target, PfTimeline *timeline, PfSession *session, gui
     }
     pf_session_add_snapshot(session, now);
     const PfProcess *process = pf_snapshot_get_process(now);
-    if (process->state == PF_PROCESS_STATE_ENDED && strcmp(process->how, "exec") == 0) {
-        cli_warn("process %u has begun another program (exec): what it did before is kept; "
-                 "`pfprof record %u` goes on",
-                 pid, pid);
-    }
+    say_what_goes_on(process);
     pf_session_set_run(session, process->command, pid, process->start_unix_ns);
     pf_session_set_end(session, process->exit_status, 0, process->uptime_ns);
     pf_session_set_timeline(session, timeline);

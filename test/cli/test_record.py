@@ -4,6 +4,7 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import time
@@ -144,6 +145,28 @@ class Record(Case):
                 self.assertEqual(f"process {process.pid} has begun another program" in err, said, err)
                 self.assertGreater(self.report(path)["metrics"]["message_count"], 0)
                 process.kill()
+
+    def test_a_process_that_becomes_a_daemon(self):
+        """What goes on is its child: that is said, with how to watch it."""
+        env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
+        go, stop = (os.path.join(self.folder, name) for name in ("daemon-go", "daemon-stop"))
+        program = ("import os, time\nsay = lambda: (os.write(2, b'a line\\n'), time.sleep(0.01))\n"
+                   f"while not os.path.exists({go!r}): say()\n"
+                   f"if os.fork() == 0:\n    while not os.path.exists({stop!r}): say()\n")
+        with subprocess.Popen([SYSTEM_PYTHON, "-c", program], env=env, stderr=subprocess.DEVNULL) as process:
+            pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
+            path = os.path.join(self.folder, "daemon.pfs")
+            argv = [PFPROF, "record", "-o", path, str(process.pid)]
+            with subprocess.Popen(argv, env=self.env, stderr=subprocess.PIPE) as recorder:
+                pf.wait_for(lambda: self.catches(recorder.pid, signal.SIGHUP))
+                with open(go, "wb"):
+                    pass
+                err = recorder.communicate(timeout=30)[1].decode()
+            child = re.search(r"has ended, its child (\d+) goes on: `pfprof record \1` watches that\n", err)
+            self.assertIsNotNone(child, err)
+            self.assertEqual(os.readlink(f"/proc/{child[1]}/exe"), os.path.realpath(SYSTEM_PYTHON))
+            with open(stop, "wb"):
+                pass
 
     def catches(self, pid, number):
         with open(f"/proc/{pid}/status", encoding="utf-8") as file:
