@@ -56,7 +56,7 @@ class Why(pf.Case):
                 shares, found = self.shares(one, "fprintf")
                 causes = found["why"]
                 # A call from which other programs took the processor is "blocked", and no part of
-                # this: as long as the writer spins, and half of all calls take at most.
+                # this: as long as the writer spins, and the others take on average.
                 writing = causes["flush"]["count"] * 500000
                 formatting = causes["format"]["count"] * (truth["format"] - truth["clock"])
                 ours = shares["flush"] / (shares["flush"] + shares["format"])
