@@ -53,6 +53,11 @@ class Findings(Case):
                 finally:
                     shutil.rmtree(disk or "", ignore_errors=True)
 
+    def test_what_fails_is_not_tiny(self):
+        self.assertEqual(self.kinds("eagain", pf.build("habits"), "eagain", 100000), ["errors"])
+        program = "import os\nfor i in range(100000):\n    try: os.write(99, b'x')\n    except OSError: pass"
+        self.assertEqual(self.kinds("closed", SYSTEM_PYTHON, "-c", program), ["errors"])
+
     def test_syncs_at_the_default_rate(self):
         """They are timed always, since they are rare and long; at rate 0 nothing is."""
         disk = tempfile.mkdtemp(dir="/var/tmp", prefix="pf-")
