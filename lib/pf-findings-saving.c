@@ -106,9 +106,10 @@ pf_saving pf_saving_of_entries(const PfStats *stats, gdouble factor, gdouble byt
     }
     saving = pf_saving_times(pf_saving_times(saving, exactly(factor)), fixed_part(bytes));
     // Who had the processor then, the reader or a stranger, is not known: all that time may be saved, or none.
+    // The middle stays near what is certain, so that strangers do not hide it.
     if (kind != PF_STREAM_KIND_FILE && pf_makes_way(stats)) {
         pf_saving away = pf_saving_of_reason(stats, PF_REASON_BLOCKED, factor);
-        saving = pf_saving_add(saving, (pf_saving){away.ns / 2, 0, away.high});
+        saving = pf_saving_add(saving, (pf_saving){MIN(away.ns / 2, saving.ns), 0, away.high});
     }
     return with_aftermath(pf_saving_of_rerun(saving), factor * (gdouble)stats->message_count, kind);
 }
