@@ -175,11 +175,19 @@ static void see_same(GArray *const runs[2], gboolean *ret_calls, gboolean *ret_b
     }
 }
 
+static gboolean is_in_all(GArray *runs) {
+    gboolean in_all = TRUE;
+    for (guint i = 0; i < runs->len; i++) {
+        in_all &= g_array_index(runs, pf_line_run, i).calls > 0;
+    }
+    return in_all;
+}
+
 guint pf_runs_count_varying(GArray *before, GArray *after) {
     gboolean same_calls;
     gboolean same_bytes;
     see_same((GArray *const[]){before, after}, &same_calls, &same_bytes);
-    return 1 + !same_calls + !same_bytes;
+    return is_in_all(before) && is_in_all(after) ? 1 + !same_calls + !same_bytes : 0;
 }
 
 // Two trims disagree about the change when a burst has hit a part of one run's calls.

@@ -13,7 +13,8 @@ typedef struct {
 
 #define PF_CHANGES 4u // calls, bytes, latency, cost
 
-// How many of cost, calls and bytes may differ by chance: calls and bytes do not where all runs agree.
+// How many of cost, calls and bytes may differ by chance: calls and bytes do not where all runs agree, and of a line
+// that is not in all of them nothing is compared.
 guint pf_runs_count_varying(GArray *before, GArray *after);
 
 // Runs are pf_line_run.  `noise`: what two runs differ by without a change; `machine`: by what their latencies

@@ -233,12 +233,12 @@ GPtrArray *pf_snapshots_compare(GPtrArray *before, GPtrArray *after, PfSymbolize
         }
     }
     guint numbers = 0;
-    guint of_sum = 0;
+    guint of_sum = 1;
     for (guint i = 0; i < all.order->len; i++) {
         const difference *whole = g_ptr_array_index(all.order, i);
         guint varying = pf_runs_count_varying(whole->runs[0], whole->runs[1]);
         numbers += varying;
-        of_sum = MAX(of_sum, varying);
+        of_sum = MAX(of_sum, varying > 0 ? varying : 3); // the sum has new lines too
     }
     pf_machine machine = {0};
     if (noise < 0) {

@@ -266,6 +266,13 @@ START_TEST(test_unknown) {
         ck_assert(!change[i].is_known && !pf_change_is_significant(&change[i]));
     }
     ck_assert_double_eq(change[0].after, 100);
+    // Nothing is compared, or one number, two, three.
+    ck_assert_uint_eq(pf_runs_count_varying(side[0], side[1]), 0);
+    ck_assert_uint_eq(pf_runs_count_varying(side[1], side[1]), 1);
+    g_array_index(side[0], pf_line_run, 0).calls = 100;
+    ck_assert_uint_eq(pf_runs_count_varying(side[0], side[1]), 2);
+    g_array_index(side[0], pf_line_run, 0).calls = 99;
+    ck_assert_uint_eq(pf_runs_count_varying(side[0], side[1]), 3);
     g_array_unref(side[0]);
     g_array_unref(side[1]);
 }
