@@ -98,7 +98,7 @@ static gdouble remaining(const pf_search *self, const PfStream *stream, gboolean
 // Disks differ more from run to run than processors do.
 static const pf_factor of_disks = {1, 0.7, 1.4};
 // Who closes a file to have it written opens it again, and what that takes is not timed.
-static const pf_factor of_reopening = {2, 1, 3.5};
+static const pf_factor of_reopening = {2.2, 1, 4};
 
 static gboolean is_close(const gchar *function) { return g_str_has_prefix(function, "fclose"); }
 
