@@ -56,17 +56,16 @@ static pf_factor fixed_part(gdouble bytes) {
                        1 / (1 + bytes / MOST_LIKE_A_CALL)};
 }
 
-// Who enters the kernel pays for it afterwards too, by what that drove out of the caches; and a reader at the
-// other end, which is woken each time, gets in the way.
-#define AFTERMATH_NS 50
-#define MOST_AFTERMATH_NS 200
+// Who enters the kernel pays for it afterwards too, by what that drove out of the caches: the more, the dearer entering is
+// on that machine.  And a reader at the other end, which is woken each time, gets in the way.
+#define AFTERMATH 0.12
+#define MOST_AFTERMATH 0.5
 #define MOST_OF_A_READER_NS 1000
 
-static pf_saving with_aftermath(pf_saving saving, gdouble entries, PfStreamKind kind) {
-    gboolean is_read = kind == PF_STREAM_KIND_PIPE || kind == PF_STREAM_KIND_SOCKET;
+static pf_saving with_aftermath(pf_saving saving, gdouble in_kernel_ns, gdouble read_entries) {
     return pf_saving_add(
-        saving, (pf_saving){AFTERMATH_NS * entries, 0,
-                            (is_read ? MOST_OF_A_READER_NS : MOST_AFTERMATH_NS) * entries});
+        saving, (pf_saving){AFTERMATH * in_kernel_ns, 0,
+                            MOST_AFTERMATH * in_kernel_ns + MOST_OF_A_READER_NS * read_entries});
 }
 
 // Switched out for so short on average that nobody was waited for.
@@ -105,13 +104,16 @@ pf_saving pf_saving_of_entries(const PfStats *stats, gdouble factor, gdouble byt
         return saving;
     }
     saving = pf_saving_times(pf_saving_times(saving, exactly(factor)), fixed_part(bytes));
+    gdouble in_kernel = saving.ns;
+    gboolean is_read = kind == PF_STREAM_KIND_PIPE || kind == PF_STREAM_KIND_SOCKET;
+    gdouble read_entries = is_read ? factor * (gdouble)stats->message_count : 0;
     // Who had the processor then, the reader or a stranger, is not known: all that time may be saved, or none.
     // The middle stays near what is certain, so that strangers do not hide it.
     if (kind != PF_STREAM_KIND_FILE && pf_makes_way(stats)) {
         pf_saving away = pf_saving_of_reason(stats, PF_REASON_BLOCKED, factor);
         saving = pf_saving_add(saving, (pf_saving){MIN(away.ns / 2, saving.ns), 0, away.high});
     }
-    return with_aftermath(pf_saving_of_rerun(saving), factor * (gdouble)stats->message_count, kind);
+    return with_aftermath(pf_saving_of_rerun(saving), in_kernel, read_entries);
 }
 
 // Of calls on a file, the calls in which the thread was switched out are left out: other programs had the
@@ -120,10 +122,8 @@ pf_saving pf_saving_of_calls(const PfStats *stats, gdouble share, PfStreamKind k
     guint unblocked = ~(1u << PF_REASON_BLOCKED);
     pf_saving all =
         kind == PF_STREAM_KIND_FILE ? sum_of_parts(stats, unblocked) : pf_saving_of(stats, 1);
-    gdouble timed = (gdouble)MAX(stats->sampled_count, 1);
-    gdouble entering = (gdouble)stats->reasons[PF_REASON_FLUSH].count / timed;
-    pf_saving saving = with_aftermath(
-        pf_saving_of_rerun(all), entering * (gdouble)stats->message_count, PF_STREAM_KIND_FILE);
+    pf_saving saving =
+        with_aftermath(pf_saving_of_rerun(all), sum_of_parts(stats, 1u << PF_REASON_FLUSH).ns, 0);
     return all.ns > 0 ? pf_saving_times(saving, exactly(share)) : all;
 }
 
