@@ -75,16 +75,6 @@ gboolean pf_controller_claim(PfController *self) {
     return fcntl(self->fd, F_OFD_SETLK, &wanted) == 0 || (errno != EAGAIN && errno != EACCES);
 }
 
-static struct pf_segment *read_header(PfController *self, GError **error) {
-    struct pf_segment *header = g_aligned_alloc0(1, sizeof *header, 128);
-    size_t got = read_at(self, 0, header, sizeof *header) ? sizeof *header : 0;
-    if (!pf_segment_check_header(header, got, self->path, error)) {
-        g_aligned_free(header);
-        return NULL;
-    }
-    return header;
-}
-
 /**
  * pf_controller_new_for_file:
  * @path: a segment
@@ -103,12 +93,12 @@ PfController *pf_controller_new_for_file(const gchar *path, GError **error) {
     PfController *self = g_object_new(PF_TYPE_CONTROLLER, NULL);
     self->path = g_strdup(path);
     self->fd = fd;
-    struct pf_segment *header = read_header(self, error);
+    struct pf_segment *header = pf_segment_read_header(self->fd, self->path, error);
     if (header == NULL) {
         g_object_unref(self);
         return NULL;
     }
-    gboolean runs = header->state == PF_STATE_ACTIVE && pf_process_runs(header);
+    gboolean runs = pf_segment_runs(header);
     g_aligned_free(header);
     if (!runs) {
         fail(self, PF_SEGMENT_ERROR_NOT_FOUND, "its process has ended", error);
@@ -168,7 +158,7 @@ static gboolean apply(PfController *self, pf_change change, gconstpointer data, 
         }
     }
     gboolean done = FALSE;
-    struct pf_segment *header = read_header(self, error);
+    struct pf_segment *header = pf_segment_read_header(self->fd, self->path, error);
     if (header != NULL) {
         const uint64_t at = offsetof(struct pf_segment, control);
         const size_t first = offsetof(struct pf_control, flags); // what follows `generation`

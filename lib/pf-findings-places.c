@@ -143,18 +143,6 @@ gchar *pf_group_title(const pf_stream_group *self) {
     return all;
 }
 
-const PfStream *pf_search_stream_of(const pf_search *self, const PfCallSite *site) {
-    GPtrArray *streams = pf_snapshot_get_streams(self->snapshot);
-    guint id = site->streams->len > 0 ? g_array_index(site->streams, guint, 0) : G_MAXUINT;
-    for (guint i = 0; i < streams->len; i++) {
-        const PfStream *stream = g_ptr_array_index(streams, i);
-        if (stream->id == id) {
-            return stream;
-        }
-    }
-    return NULL;
-}
-
 // --- threads
 
 static gboolean is_among(const GPtrArray *streams, guint32 id) {

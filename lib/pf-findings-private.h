@@ -15,6 +15,8 @@ typedef struct {
     PfSnapshot *snapshot;
     PfSymbolizer *symbolizer;
     GPtrArray *real_sites; // dearest first, with the lines that flush
+    GPtrArray *written;    // pf_stream_group, by the line that writes most to each stream
+    GPtrArray *flushed;    // likewise, that flushes it most
     gdouble wall_ns;
     GPtrArray *found;
 } pf_search;
@@ -89,8 +91,6 @@ void pf_search_of_threads(pf_search *self, PfFinding *found, const PfCallSite *s
                           const GPtrArray *streams);
 // Logging, rather than what the program is there to write.
 gboolean pf_search_is_log(const pf_search *self, const PfCallSite *site);
-// The stream that a site wrote to first; NULL: none.
-const PfStream *pf_search_stream_of(const pf_search *self, const PfCallSite *site);
 // A call out of the C++ library.
 gboolean pf_site_is_iostream(const PfCallSite *site);
 

@@ -100,9 +100,8 @@ static void find_blocked(pf_search *self, const pf_stream_group *all) {
 }
 
 void pf_find_waits(pf_search *self) {
-    g_autoptr(GPtrArray) groups = pf_search_group_streams(self, TRUE);
-    for (guint i = 0; i < groups->len; i++) {
-        find_lock(self, g_ptr_array_index(groups, i));
-        find_blocked(self, g_ptr_array_index(groups, i));
+    for (guint i = 0; i < self->written->len; i++) {
+        find_lock(self, g_ptr_array_index(self->written, i));
+        find_blocked(self, g_ptr_array_index(self->written, i));
     }
 }

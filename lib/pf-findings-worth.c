@@ -4,7 +4,6 @@
 #include "pf-config-parts.h"
 #include "pf-findings-private.h"
 #include "pf-text-writer.h"
-#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -22,9 +21,27 @@ static gdouble level_share(const PfStats *stats, guint from, guint to) {
     return all > 0 ? some / all : 0;
 }
 
+// The first that it wrote to; NULL: none.
+static const PfStream *stream_of(const pf_search *self, const PfCallSite *site) {
+    GPtrArray *streams = pf_snapshot_get_streams(self->snapshot);
+    guint id = site->streams->len > 0 ? g_array_index(site->streams, guint, 0) : G_MAXUINT;
+    for (guint i = 0; i < streams->len; i++) {
+        const PfStream *stream = g_ptr_array_index(streams, i);
+        if (stream->id == id) {
+            return stream;
+        }
+    }
+    return NULL;
+}
+
+static PfStreamKind kind_of(const pf_search *self, const PfCallSite *site) {
+    const PfStream *stream = stream_of(self, site);
+    return stream != NULL ? stream->kind : PF_STREAM_KIND_UNKNOWN;
+}
+
 // Logging, rather than what the program is there to write: it has levels, or goes where logs go.
 gboolean pf_search_is_log(const pf_search *self, const PfCallSite *site) {
-    const PfStream *stream = pf_search_stream_of(self, site);
+    const PfStream *stream = stream_of(self, site);
     g_autofree gchar *base =
         stream != NULL && *stream->name != 0 ? g_path_get_basename(stream->name) : g_strdup("");
     return level_share(&site->stats, 0, LEVEL_WARNING + 3) > 0.5 ||
@@ -76,9 +93,8 @@ static gboolean find_duplicates(pf_search *self, const PfCallSite *site) {
     const PfTemplateCount *text = constant_text(site);
     gdouble calls = (gdouble)site->stats.message_count;
     gdouble allowed = 10 * MAX(self->wall_ns / 1e9, 1); // of a limiter of 10 a second
-    const PfStream *stream = pf_search_stream_of(self, site);
-    pf_saving saving = pf_saving_of_calls(&site->stats, MAX(1 - allowed / MAX(calls, 1), 0),
-                                          stream != NULL ? stream->kind : PF_STREAM_KIND_UNKNOWN);
+    pf_saving saving =
+        pf_saving_of_calls(&site->stats, MAX(1 - allowed / MAX(calls, 1), 0), kind_of(self, site));
     if (text == NULL || !pf_saving_is_worth(self, saving)) {
         return FALSE;
     }
@@ -110,9 +126,7 @@ static gboolean find_dear_site(pf_search *self, const PfCallSite *site) {
     gdouble share = 1;
     const PfThread *thread = thread_of(self, site, &share);
     gdouble wall = thread != NULL ? (gdouble)thread->wall_ns : self->wall_ns;
-    const PfStream *stream = pf_search_stream_of(self, site);
-    pf_saving saving =
-        pf_saving_of_calls(&site->stats, 1, stream != NULL ? stream->kind : PF_STREAM_KIND_UNKNOWN);
+    pf_saving saving = pf_saving_of_calls(&site->stats, 1, kind_of(self, site));
     // No thread is in calls for longer than it lives, whatever an estimate says.
     pf_saving of_thread = {MIN(saving.ns * share, wall), MIN(saving.low * share, wall),
                            MIN(saving.high * share, wall)};

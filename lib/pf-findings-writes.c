@@ -2,7 +2,6 @@
 // Rules on how bytes reach the kernel: too few at a time, or pushed out one by one.
 #include "pf-findings-private.h"
 #include "pf-text-writer.h"
-#include <string.h>
 
 // A person waits for what goes to a terminal, and what goes to a device may have to go at once.
 static gboolean may_wait(const PfStream *stream) {
@@ -76,15 +75,14 @@ static void find_tiny(pf_search *self, const pf_stream_group *all) {
 }
 
 void pf_find_tiny_writes(pf_search *self) {
-    g_autoptr(GPtrArray) groups = pf_search_group_streams(self, TRUE);
-    for (guint i = 0; i < groups->len; i++) {
-        find_tiny(self, g_ptr_array_index(groups, i));
+    for (guint i = 0; i < self->written->len; i++) {
+        find_tiny(self, g_ptr_array_index(self->written, i));
     }
 }
 
 // --- flushes
 
-static gboolean is_sync(const gchar *function) { return strstr(function, "sync") != NULL; }
+static gboolean is_sync(const gchar *function) { return pf_is_sync(pf_call_named(function)); }
 
 // Of a flush for each line those remain that a buffer of 8 KiB needs; of syncs one each second or every
 // hundredth, whatever is more.
@@ -169,8 +167,7 @@ static void find_flush(pf_search *self, const pf_stream_group *all) {
 }
 
 void pf_find_flushes(pf_search *self) {
-    g_autoptr(GPtrArray) groups = pf_search_group_streams(self, FALSE);
-    for (guint i = 0; i < groups->len; i++) {
-        find_flush(self, g_ptr_array_index(groups, i));
+    for (guint i = 0; i < self->flushed->len; i++) {
+        find_flush(self, g_ptr_array_index(self->flushed, i));
     }
 }

@@ -93,6 +93,8 @@ GPtrArray *pf_snapshot_find(PfSnapshot *self, PfSymbolizer *symbolizer) {
         .wall_ns = pf_snapshot_get_uptime_seconds(self) * 1e9,
         .found = g_ptr_array_new_with_free_func((GDestroyNotify)pf_finding_unref),
     };
+    search.written = pf_search_group_streams(&search, TRUE);
+    search.flushed = pf_search_group_streams(&search, FALSE);
     pf_find_flushes(&search);
     pf_find_tiny_writes(&search);
     pf_find_waits(&search);
@@ -108,6 +110,8 @@ GPtrArray *pf_snapshot_find(PfSnapshot *self, PfSymbolizer *symbolizer) {
         g_ptr_array_set_size(search.found, PF_MOST_FINDINGS);
     }
     g_ptr_array_unref(search.real_sites);
+    g_ptr_array_unref(search.written);
+    g_ptr_array_unref(search.flushed);
     return search.found;
 }
 

@@ -58,7 +58,7 @@ static gboolean is_in_use(int fd, const gchar *name) {
     gboolean used;
     if (read_header(fd, header)) {
         // One that has ended is done with its file, even where it is still being reaped.
-        used = header->state == PF_STATE_ACTIVE && pf_process_runs(header);
+        used = pf_segment_runs(header);
     } else {
         used = is_mapped((guint)g_ascii_strtoull(name, NULL, 10), fd);
     }

@@ -203,6 +203,17 @@ int pf_segment_open(const char *path, int flags, GError **error) {
     return fd;
 }
 
+struct pf_segment *pf_segment_read_header(int fd, const char *path, GError **error) {
+    struct pf_segment *header = g_aligned_alloc0(1, sizeof *header, 128);
+    size_t got =
+        pread(fd, header, sizeof *header, 0) == (ssize_t)sizeof *header ? sizeof *header : 0;
+    if (!pf_segment_check_header(header, got, path, error)) {
+        g_aligned_free(header);
+        return NULL;
+    }
+    return header;
+}
+
 static bool read_up_to(int fd, char *to, size_t from, size_t end, size_t *ret_end) {
     while (from < end) {
         ssize_t got = pread(fd, to + from, end - from, (off_t)from);

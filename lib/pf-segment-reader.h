@@ -36,11 +36,17 @@ void pf_reader_unref(pf_reader *self);
 
 // What /proc says of the process (pf-liveness.c).
 bool pf_process_runs(const struct pf_segment *header);
+// The same, where it has not said itself that it has ended: then it may still be listed for a moment.
+static inline bool pf_segment_runs(const struct pf_segment *header) {
+    return header->state == PF_STATE_ACTIVE && pf_process_runs(header);
+}
 bool pf_pid_is_gone(unsigned pid); // ended, be it reaped or not
 bool pf_kernel_bytes_of(unsigned pid, uint64_t *ret_bytes);
 
 // A file that may be a segment, opened without following links; -1 with an error.
 int pf_segment_open(const char *path, int flags, GError **error);
+// The header of one that is open, checked; for g_aligned_free().
+struct pf_segment *pf_segment_read_header(int fd, const char *path, GError **error);
 
 static inline const struct pf_segment *pf_reader_header(const pf_reader *self) {
     return (const struct pf_segment *)self->base;

@@ -103,14 +103,10 @@ static void add_to_timeline(PfSession *self, pf_reader *reader) {
 
 // As is_running(), by the header alone: whoever wants the others must not copy all that run.
 static gboolean has_running_process(const gchar *path) {
-    union {
-        struct pf_segment header;
-        char bytes[sizeof(struct pf_segment)];
-    } read;
     int fd = pf_segment_open(path, O_RDONLY, NULL);
-    gboolean runs = fd >= 0 && pread(fd, &read, sizeof read, 0) == (ssize_t)sizeof read &&
-                    pf_segment_check_header(&read.header, sizeof read, path, NULL) &&
-                    read.header.state == PF_STATE_ACTIVE && pf_process_runs(&read.header);
+    struct pf_segment *header = fd >= 0 ? pf_segment_read_header(fd, path, NULL) : NULL;
+    gboolean runs = header != NULL && pf_segment_runs(header);
+    g_aligned_free(header);
     if (fd >= 0) {
         close(fd);
     }

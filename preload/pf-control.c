@@ -14,19 +14,14 @@ static double valid_rate(double rate, double otherwise) {
     return rate >= 0 && rate <= 1 ? rate : otherwise; // NaN too
 }
 
-// What waits for a disk is rare and long: a clock costs it nothing, and a sample would say nothing of it.
-static bool is_timed_always(unsigned call) {
-    return call == PF_CALL_fsync || call == PF_CALL_fdatasync || call == PF_CALL_syncfs ||
-           call == PF_CALL_sync_file_range;
-}
-
 static double rate_of(uint64_t key) {
     const struct pf_control *control = &pf_process.segment->control;
     double rate = valid_rate(control->rate, pf_process.segment->rate);
     uint32_t count = __atomic_load_n(&control->override_count, __ATOMIC_RELAXED);
     uint64_t site = key & PF_KEY_SITE_MASK;
     unsigned call = pf_key_call(key);
-    rate = rate > 0 && is_timed_always(call) ? 1 : rate;
+    // What waits for a disk is rare and long: a clock costs it nothing, and a sample would say nothing of it.
+    rate = rate > 0 && pf_is_sync(call) ? 1 : rate;
     // The last one that fits wins.
     for (uint32_t i = 0; i < count && i < PF_OVERRIDES; i++) {
         const struct pf_override *override = &control->override[i];

@@ -139,8 +139,7 @@ static void put_flushes_of(struct pf_out *out, const struct pf_summary *summary,
     for (size_t i = 0; i < summary->row_count; i++) {
         const struct pf_row *row = &summary->rows[i];
         if (row->stream == stream && pf_calls[row->call].family == PF_FAMILY_FLUSH) {
-            bool sync = row->call == PF_CALL_fsync || row->call == PF_CALL_fdatasync ||
-                        row->call == PF_CALL_syncfs || row->call == PF_CALL_sync_file_range;
+            bool sync = pf_is_sync(row->call);
             flushes += sync ? 0 : row->calls;
             syncs += sync ? row->calls : 0;
         }

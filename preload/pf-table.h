@@ -52,5 +52,10 @@ static inline bool pf_is_buffered(unsigned call) {
     return (family == PF_FAMILY_STDIO || family == PF_FAMILY_FORMAT || family == PF_FAMILY_WIDE) &&
            !pf_calls[call].by_descriptor;
 }
+// Does it wait for a device?
+static inline bool pf_is_sync(unsigned call) {
+    return call == PF_CALL_fsync || call == PF_CALL_fdatasync || call == PF_CALL_syncfs ||
+           call == PF_CALL_sync_file_range;
+}
 static inline bool pf_is_scope(unsigned call) { return pf_calls[call].family == PF_FAMILY_SCOPE; }
 #pragma GCC visibility pop

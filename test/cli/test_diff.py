@@ -49,7 +49,7 @@ class Diff(Case):
                     counts.append(0)
                     for i in range(200):
                         program = list(self.PROGRAMS.values())[i % len(self.PROGRAMS)]()
-                        pair = [self.record(side, *program, extra={"PF_DIR": self.folder}) for side in "ab"]
+                        pair = [self.record(side, *program) for side in "ab"]
                         counts[-1] += self.alarms(pair[:1], pair[1:])
                     print(f"pairs: {counts[-1]} false alarms of 200 with {busy} busy loops, load {os.getloadavg()[0]:.1f}",
                           file=sys.stderr)
@@ -70,7 +70,7 @@ class Diff(Case):
         try:
             count = found = 0
             for i in range(50):
-                runs = [self.record(f"r{k}", *self.PROGRAMS["fprintf"](), extra={"PF_DIR": self.folder}) for k in range(10)]
+                runs = [self.record(f"r{k}", *self.PROGRAMS["fprintf"]()) for k in range(10)]
                 count += self.alarms(runs[::2], runs[1::2])
                 slow = [[self.steady(f"{side}{k}", ns) for k in range(5)] for side, ns in (("o", 10000), ("n", 11000))]
                 done = command("diff", "-f", "json", "--fail-on", "site.cost>+5%", *slow[0], "vs", *slow[1], status=None)
@@ -163,7 +163,7 @@ class Diff(Case):
 
     def test_a_new_flush(self):
         """A line that one side has not fails no gate of its own; what all lines cost does."""
-        runs = [[self.record(f"{name}{i}", pf.build("habits"), name, 3000, extra={"PF_DIR": self.folder}) for i in range(5)]
+        runs = [[self.record(f"{name}{i}", pf.build("habits"), name, 3000) for i in range(5)]
                 for name in ("buffered", "flush")]
         both = (*runs[0], "vs", *runs[1])
         command("diff", "--fail-on", "site.calls>+50%", *both)

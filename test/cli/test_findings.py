@@ -72,7 +72,7 @@ class Findings(Case):
 
     def test_storm(self):
         """When it began, how high it rose, which line, how many threads: by what the program does."""
-        path = self.record("storm", pf.build("habits"), "storm", 40000, extra={"PF_DIR": self.folder})
+        path = self.record("storm", pf.build("habits"), "storm", 40000)
         report = self.report(path)
         storm = next(f for f in report["findings"] if f["kind"] == "storm")
         self.assertIn("in stormer", storm["place"])
@@ -91,7 +91,7 @@ class Findings(Case):
         for how, level in (("cout", "-O0"), ("file", "-O0"), ("cout", "-O2"), ("file", "-O2")):
             with self.subTest(how, level=level):
                 program = self.cxx("endl", level)
-                found = self.report(self.record("endl", program, how, 150000, extra={"PF_DIR": self.folder}))["findings"]
+                found = self.report(self.record("endl", program, how, 150000))["findings"]
                 self.assertEqual([f["kind"] for f in found], ["endl"])
                 self.assertRegex(found[0]["place"], r"endl\.cc:\d+ in say")
                 self.assertIn("std::endl", found[0]["next_step"])
@@ -124,7 +124,7 @@ class Findings(Case):
 
     def advice(self, *words, prefix=(), **options):
         """The only finding, and all that is reported."""
-        report = self.report(self.record("advice", *prefix, pf.build("advice"), *words, extra={"PF_DIR": self.folder}, **options))
+        report = self.report(self.record("advice", *prefix, pf.build("advice"), *words, **options))
         self.assertEqual(len(report["findings"]), 1, report["findings"])
         return report["findings"][0], report
 
@@ -151,7 +151,7 @@ class Findings(Case):
 
     def test_many_small_files(self):
         """What belongs into different files can't be gathered."""
-        self.assertEqual(self.kinds("small", pf.build("advice"), "small", 3000, 60, extra={"PF_DIR": self.folder}), [])
+        self.assertEqual(self.kinds("small", pf.build("advice"), "small", 3000, 60), [])
 
     def test_of_several_threads(self):
         """What they save together may be more than the wall time, not more than theirs."""

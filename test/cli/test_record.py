@@ -25,7 +25,7 @@ class Record(Case):
 
     def test_timeline_of_a_late_writer(self):
         """It makes its segment at its first write: what it wrote then is not spread over the silence before."""
-        timeline = self.report(self.record("late", pf.build("habits"), "batch", 20000, extra={"PF_DIR": self.folder}))["timeline"]
+        timeline = self.report(self.record("late", pf.build("habits"), "batch", 20000))["timeline"]
         calls = timeline["calls"]
         self.assertGreater(len(calls) * timeline["bin_seconds"], 6)
         self.assertLess(sum(calls[:int(0.8 * len(calls))]), 0.01 * sum(calls), calls)

@@ -213,8 +213,7 @@ class Report(Case):
 
     def test_stacks_of_several_processes(self):
         """The loader puts each process elsewhere; what is the same line is one stack all the same."""
-        path = self.record("several", "bash", "-c", f"for i in 1 2 3 4 5 6; do {pf.build('habits')} unbuffered 40; done",
-                           extra={"PF_DIR": self.folder})
+        path = self.record("several", "bash", "-c", f"for i in 1 2 3 4 5 6; do {pf.build('habits')} unbuffered 40; done")
         report = self.report(path)
         self.assertGreater(len({p["pid"] for p in report["processes"]}), 5)
         stacks = [s for s in report["stacks"] if any(f["symbol"] == "unbuffered" for f in s["frames"])]

@@ -6,7 +6,6 @@
 //   unbuffered  stdio without a buffer    (with one of 8 KiB)
 //   flush       fflush after each line    (none)
 //   reopen      fopen and fclose for each (kept open)
-//   sync        fsync after each          (after each hundredth)
 //   pipe        write(2) to a pipe that a child reads  (gathered in 8 KiB)
 //
 // And what has no advice to follow here:
@@ -67,17 +66,6 @@ static void to_descriptor(int fd) {
     (void)!write(fd, buffer, used);
 }
 
-static void sync_each(void) {
-    int fd = new_file(0);
-    for (int i = 0; i < count; i++) {
-        work();
-        (void)!write(fd, line, size);
-        if (!follows || i % 100 == 99) {
-            fsync(fd);
-        }
-    }
-}
-
 static void to_stream(int unbuffered, int flush) {
     FILE *file = fopen(path(), "w");
     if (unbuffered && !follows) {
@@ -130,7 +118,7 @@ static void files(void) {
         fd[i] = new_file(i);
     }
     for (int i = 0; i < count; i++) {
-        (void)!write(fd[i % 20], line, size); // advice: files
+        (void)!write(fd[i % 20], line, size);
     }
 }
 
@@ -178,8 +166,6 @@ int main(int argc, char **argv) {
         to_descriptor(new_file(0));
     } else if (strcmp(what, "pipe") == 0) {
         to_pipe();
-    } else if (strcmp(what, "sync") == 0) {
-        sync_each();
     } else if (strcmp(what, "files") == 0) {
         files();
     } else if (strcmp(what, "threads") == 0) {
