@@ -19,6 +19,7 @@ struct _PfSession {
     guint senseless;      // of the readers, when they were added up last
     PfTimeline *timeline; // NULL: none is kept
     pf_yardstick yardstick;
+    guint turn;         // of the processors that the yardstick is read on
     gint64 measured_us; // when, by g_get_monotonic_time(); 0: never
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define BETWEEN_READINGS 500000 // us, of half a millisecond each
+#define READINGS_BESIDE 6       // before a run, and after it
 
 /**
  * PfSession:
@@ -229,7 +230,8 @@ PfTimeline *pf_session_get_timeline(PfSession *self) {
  *
  * Times a fixed piece of work of half a millisecond, short writes into memory, which tells two runs on a
  * machine in two moods from two states of a program ([func@snapshots_compare]).  To be called before and
- * after a run, and as often as one likes during it: then it does so at most every half second.
+ * after a run, when it does so six times within some 15 ms, and as often as one likes during it: then it does so at
+ * most every half second.  Each time it is another processor's turn; the thread's affinity is afterwards as it was.
  */
 void pf_session_measure_machine(PfSession *self, gboolean during) {
     g_return_if_fail(PF_IS_SESSION(self));
@@ -237,8 +239,11 @@ void pf_session_measure_machine(PfSession *self, gboolean during) {
     if (during && self->measured_us != 0 && now - self->measured_us < BETWEEN_READINGS) {
         return;
     }
-    pf_readings_add(during ? &self->yardstick.during : &self->yardstick.beside,
-                    pf_yardstick_measure());
+    if (during) {
+        pf_readings_take(&self->yardstick.during, 1, &self->turn);
+    } else {
+        pf_readings_take(&self->yardstick.beside, READINGS_BESIDE, &self->turn);
+    }
     self->measured_us = now;
 }
 

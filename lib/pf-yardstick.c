@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The yardstick is a short write into memory, since that is what output is made of: system call, locks of the
 // kernel, a copy.  A neighbour on the same core slows it by a quarter to a half, where arithmetic and
-// the clock show next to nothing (docs/report.md has the figures).
+// the clock show next to nothing (docs/report.md has the figures).  Of two processors of a virtual machine one may have
+// a neighbour and the other none for seconds, so each is read in turn: where a run was is not known.
 #include "pf-yardstick.h"
 #include "pf-time.h"
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -16,7 +18,7 @@
 
 #define SENSITIVITY 2.5 // by how much more a call of output may feel what the yardstick feels
 #define REPEATABLE 0.02 // what two readings differ by on an even machine
-#define LASTS 3.0 // readings in a row that are alike: a mood lasts longer than from one to the next
+#define PAUSE_US 2000   // between readings, since some moods last for some ms
 #define MOST_LN_NS 40.0 // seven years
 
 static gint by_size(gconstpointer a, gconstpointer b) {
@@ -58,6 +60,39 @@ gdouble pf_yardstick_measure(void) {
     return sum / (ROUNDS / 2 * WRITES);
 }
 
+static guint nth_of(const cpu_set_t *set, guint n) {
+    guint cpu = 0;
+    for (; cpu < CPU_SETSIZE - 1 && (!CPU_ISSET(cpu, set) || n-- > 0); cpu++) {
+    }
+    return cpu;
+}
+
+// On the processor whose turn it is, of those that this thread may use; on any where that cannot be told.
+static gdouble measure_on(guint turn) {
+    cpu_set_t all;
+    if (sched_getaffinity(0, sizeof all, &all) != 0) {
+        return pf_yardstick_measure();
+    }
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(nth_of(&all, turn % (guint)CPU_COUNT(&all)), &one);
+    gboolean moved = sched_setaffinity(0, sizeof one, &one) == 0;
+    gdouble ns = pf_yardstick_measure();
+    if (moved) {
+        sched_setaffinity(0, sizeof all, &all);
+    }
+    return ns;
+}
+
+void pf_readings_take(pf_readings *self, guint count, guint *turn) {
+    for (guint i = 0; i < count; i++) {
+        if (i > 0) {
+            g_usleep(PAUSE_US);
+        }
+        pf_readings_add(self, measure_on((*turn)++));
+    }
+}
+
 void pf_readings_add(pf_readings *self, gdouble ns) {
     if (ns > 0) {
         gdouble off = log(ns) - self->mean;
@@ -72,10 +107,10 @@ gboolean pf_readings_are_sane(const pf_readings *self) {
            self->square <= MOST_LN_NS * MOST_LN_NS * (gdouble)self->count;
 }
 
-// What the machine was like between two readings is not known.
+// Of what a run met.  Readings, be they as many as they may, say what moods and processors there are, not which of them
+// the run was in: so it is their variance, not that of their mean.
 static gdouble square_error(const pf_readings *self) {
-    gdouble count = (gdouble)self->count;
-    return self->square / (count - 1) / MAX(count / LASTS, 2);
+    return self->square / ((gdouble)self->count - 1);
 }
 
 static gdouble beyond_repeatable(gdouble apart) {

@@ -17,6 +17,8 @@ typedef struct {
 
 // ns; 0 when it could not be done.  Takes half a millisecond.
 gdouble pf_yardstick_measure(void);
+// Measures `count` times, some ms apart, each time on another processor: that of `turn`, which goes on.
+void pf_readings_take(pf_readings *self, guint count, guint *turn);
 // Takes no 0.
 void pf_readings_add(pf_readings *self, gdouble ns);
 // Whether they can be what pf_readings_add() made: those of a file may be anything.
@@ -28,7 +30,7 @@ typedef struct {
     gdouble before; // of the yardstick's times
     gdouble after;
     gdouble shift; // latencies may be larger by anything up to this; negative: smaller
-    gdouble error; // standard deviation on top, since nobody looked all the time
+    gdouble error; // standard deviation on top, since nobody knows which of its moods a run met
 } pf_machine;
 
 pf_machine pf_yardsticks_compare(const pf_yardstick *before, const pf_yardstick *after);
