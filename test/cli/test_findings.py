@@ -163,6 +163,14 @@ class Findings(Case):
         self.assertLessEqual(f["wall_percent"], 100)
         self.assertAlmostEqual(f["wall_percent"], 100 * f["saved_ns"] / (lived if together else wall), delta=0.5)
 
+    def test_at_a_pipe(self):
+        """Where the reader is, and whether it sleeps, decides what a write takes: the limits allow for that."""
+        report = self.report(self.record("reader", pf.build("advice"), "pipe", 60000, 28))
+        (f,) = [f for f in report["findings"] if f["kind"] == "tiny-writes"]
+        wall = report["metrics"]["uptime_seconds"] * 1e9
+        self.assertTrue(0 < f["saved_low_ns"] < 0.65 * f["saved_ns"], f)
+        self.assertGreater(f["saved_high_ns"], min(1.5 * f["saved_ns"], 0.95 * wall))
+
     def test_who_had_the_processor(self):
         """A write that woke its reader: where it was a stranger who ran, nothing of that time is saved."""
         cpu = str(min(os.sched_getaffinity(0)))

@@ -11,8 +11,8 @@
 # as many, and there are three such.  On a busy machine there may not be: a finding asks for a tenth of the wall
 # time.
 #
-# What a run costs is also a matter of who shares the core (docs/report.md, diff): estimates and measurements
-# between which pfprof's yardstick moved are told apart, and not counted.
+# What a run costs is also a matter of who shares the core (docs/report.md, diff).  All runs are on one processor, except
+# those of a pipe; estimates and measurements between which pfprof's yardstick moved there are told apart, and not counted.
 import json
 import os
 import resource
@@ -39,6 +39,7 @@ GAWK = """BEGIN { for (i = 0; i < 20000; i++) { for (k = 0; k < 10; k++) s += sq
           if (!ENVIRON["QUIET"]) print "DEBUG: a step of the program" > "/dev/stderr" } }"""
 DASH = """[ "$QUIET" ] || set -x; i=0; while [ $i -lt 6000 ]; do i=$((i+1)); done"""
 
+ALLOWED = os.sched_getaffinity(0)  # processors
 FOLLOW = {"PF_FOLLOW": "1"}
 
 
@@ -113,6 +114,7 @@ def measure(argv, folder, off):
 def judge(name, rounds, folder):
     kind, make, off, switch = PROGRAMS[name]
     argv = make()
+    os.sched_setaffinity(0, ALLOWED if "pipe" in argv else {min(ALLOWED)})
     within = said = tries = 0
     moody = [0, 0]  # of them within, all
     errors = []
