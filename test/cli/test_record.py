@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # Recordings: timelines, by run --save and by record.
+import contextlib
 import json
 import math
 import os
@@ -13,7 +14,22 @@ import unittest
 from sessionkit import Case, command, pf, PFPROF, SYSTEM_PYTHON
 
 
+@contextlib.contextmanager
+def started(argv, **options):
+    """A process that ends with the block, be it by a failure."""
+    with subprocess.Popen(argv, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 class Record(Case):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
+
     def test_timeline(self):
         report = self.report(self.record("lock", pf.build("habits"), "lock", 4000))
         timeline = report["timeline"]
@@ -59,13 +75,13 @@ class Record(Case):
         """The counts begin anew; what came before stays where it was in time, and what comes goes on."""
         env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
         script = "import os, time\nwhile True:\n    os.write(2, b'a line\\n')\n    time.sleep(0.002)"
-        with subprocess.Popen([SYSTEM_PYTHON, "-c", script], env=env, stderr=subprocess.DEVNULL) as process:
+        with started([SYSTEM_PYTHON, "-c", script], env=env, stderr=subprocess.DEVNULL) as process:
             pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
             for i in range(2):  # before, and in the middle
                 time.sleep(0.5)
                 command("ctl", process.pid, "reset", env=self.env)
                 path = os.path.join(self.folder, f"reset{i}.pfs")
-                with subprocess.Popen([PFPROF, "record", "-s", "3", "-o", path, str(process.pid)], env=self.env) as recorder:
+                with started([PFPROF, "record", "-s", "3", "-o", path, str(process.pid)], env=self.env) as recorder:
                     time.sleep(1.5)
                     if i == 1:
                         command("ctl", process.pid, "reset", env=self.env)
@@ -74,19 +90,17 @@ class Record(Case):
                 self.assertTrue(2.5 < len(timeline["calls"]) * timeline["bin_seconds"] < 5, timeline)
                 used = [n > 0 for n in timeline["calls"]]
                 self.assertGreater(sum(used), 0.8 * len(used), timeline["calls"])
-            process.kill()
 
     def test_record_doubles_its_bins(self):
         """More than 240 bins of 20 ms: pairs become one, and nothing is lost of what came after record did."""
         env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
         path = os.path.join(self.folder, "long.pfs")
-        with subprocess.Popen([pf.build("habits"), "duplicates", "2000000000"], env=env, stderr=subprocess.DEVNULL) as process:
+        with started([pf.build("habits"), "duplicates", "2000000000"], env=env, stderr=subprocess.DEVNULL) as process:
             pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
             count = lambda: json.loads(command("show", "--json", process.pid, env=self.env).stdout)["metrics"]["message_count"]
             before = count()
             command("record", "-s", 11, "-o", path, process.pid, env=self.env)
             after = count()
-            process.kill()
         report = self.report(path)
         timeline = report["timeline"]
         self.assertGreaterEqual(timeline["bin_seconds"], 0.08)  # doubled twice: after 4.8 s and after 9.6 s
@@ -102,40 +116,38 @@ class Record(Case):
 
     def test_record(self):
         env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
-        with subprocess.Popen([pf.build("habits"), "lock", "40000"], env=env) as process:
+        with started([pf.build("habits"), "lock", "40000"], env=env) as process:
             path = os.path.join(self.folder, "recorded.pfs")
             pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
             command("record", "-s", 1, "-o", path, process.pid, env=self.env)
-            process.kill()
         timeline = self.report(path)["timeline"]
         self.assertGreater(sum(timeline["calls"]), 0)
 
     def test_the_terminal_goes_away(self):
         """A closed session ends with SIGHUP: what was recorded is kept, unless nohup says to go on."""
         env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
-        with subprocess.Popen([pf.build("habits"), "duplicates", "2000000000"], env=env, stderr=subprocess.DEVNULL) as process:
+        with started([pf.build("habits"), "duplicates", "2000000000"], env=env, stderr=subprocess.DEVNULL) as process:
             pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
             path = os.path.join(self.folder, "hup.pfs")
             argv = [PFPROF, "record", "-o", path, str(process.pid)]
-            with subprocess.Popen(argv, env=self.env) as recorder:
+            with started(argv, env=self.env) as recorder:
                 pf.wait_for(lambda: self.catches(recorder.pid, signal.SIGHUP))
                 recorder.send_signal(signal.SIGHUP)
                 self.assertEqual(recorder.wait(timeout=20), 0)
             self.assertGreater(self.report(path)["metrics"]["message_count"], 0)
             err = command("record", "-o", "/nonexistent/x.pfs", process.pid, env=self.env, status=2).stderr
             self.assertIn(b"--output /nonexistent/x.pfs cannot be written", err)
-            process.kill()
 
     def test_another_program_begins(self):
         """After exec the segment is over and the process is not: that is said.  After the end it is not."""
         env = {**pf.environment(self.run_, {"OUTPUT": "none"}), "LD_PRELOAD": pf.LIB}
         for last, said in (("exec sleep 60", True), ("exit", False)):
             script = f"while [ ! -e {self.folder}/go ]; do echo a line; read -t 0.01 <> <(:); done; {last}"
-            with subprocess.Popen(["bash", "-c", script], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            with started(["bash", "-c", script], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
                 pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
                 path = os.path.join(self.folder, "exec.pfs")
                 argv = [PFPROF, "record", "-o", path, str(process.pid)]
-                with subprocess.Popen(argv, env=self.env, stderr=subprocess.PIPE) as recorder:
+                with started(argv, env=self.env, stderr=subprocess.PIPE) as recorder:
                     pf.wait_for(lambda: self.catches(recorder.pid, signal.SIGHUP))
                     with open(os.path.join(self.folder, "go"), "wb"):
                         pass
@@ -144,7 +156,6 @@ class Record(Case):
                 self.assertEqual(recorder.returncode, 0)
                 self.assertEqual(f"process {process.pid} has begun another program" in err, said, err)
                 self.assertGreater(self.report(path)["metrics"]["message_count"], 0)
-                process.kill()
 
     def test_a_process_that_becomes_a_daemon(self):
         """What goes on is its child: that is said, with how to watch it."""
@@ -153,11 +164,11 @@ class Record(Case):
         program = ("import os, time\nsay = lambda: (os.write(2, b'a line\\n'), time.sleep(0.01))\n"
                    f"while not os.path.exists({go!r}): say()\n"
                    f"if os.fork() == 0:\n    while not os.path.exists({stop!r}): say()\n")
-        with subprocess.Popen([SYSTEM_PYTHON, "-c", program], env=env, stderr=subprocess.DEVNULL) as process:
+        with started([SYSTEM_PYTHON, "-c", program], env=env, stderr=subprocess.DEVNULL) as process:
             pf.wait_for(lambda: command("show", process.pid, status=None, env=self.env).returncode == 0)
             path = os.path.join(self.folder, "daemon.pfs")
             argv = [PFPROF, "record", "-o", path, str(process.pid)]
-            with subprocess.Popen(argv, env=self.env, stderr=subprocess.PIPE) as recorder:
+            with started(argv, env=self.env, stderr=subprocess.PIPE) as recorder:
                 pf.wait_for(lambda: self.catches(recorder.pid, signal.SIGHUP))
                 with open(go, "wb"):
                     pass
