@@ -61,10 +61,12 @@ gdouble pf_yardstick_measure(void) {
 }
 
 static guint nth_of(const cpu_set_t *set, guint n) {
-    guint cpu = 0;
-    for (; cpu < CPU_SETSIZE - 1 && (!CPU_ISSET(cpu, set) || n-- > 0); cpu++) {
+    for (guint cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+        if (CPU_ISSET(cpu, set) && n-- == 0) {
+            return cpu;
+        }
     }
-    return cpu;
+    return 0;
 }
 
 // On the processor whose turn it is, of those that this thread may use; on any where that cannot be told.

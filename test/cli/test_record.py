@@ -28,7 +28,8 @@ class Record(Case):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup(1) may have started the tests
+        cls.addClassCleanup(signal.signal, signal.SIGHUP, before)
 
     def test_timeline(self):
         report = self.report(self.record("lock", pf.build("habits"), "lock", 4000))

@@ -30,7 +30,7 @@ import pfharness as pf  # noqa: E402
 PFPROF = os.environ.get("PF_COMMAND") or os.path.join(pf.ROOT, "build/lib/cli/pfprof")
 RATE = os.environ.get("RATE", "0.2")
 PAIRS = (5, 15)  # of runs with and without, one after the other, at least and at most; their median counts
-EVEN = 4  # %: by what the yardstick may move, the mean of ten readings; output moves by up to 2.5 times that
+EVEN = 4  # %: by what the yardstick may move, the mean of twelve readings; output moves by up to 2.5 times that
 KNOWN = 0.03  # as soon as its standard error is no more than this part of it
 PYTHON = """import logging, os
 logging.basicConfig(level=os.environ.get("LEVEL", "DEBUG"))
