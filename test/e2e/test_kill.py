@@ -61,13 +61,14 @@ class Kill(pf.Case):
                 self.assertLessEqual(row["bytes"], account.begun * length, name)
         by_thread = run.truth.by(lambda r: r[1])
         counts = {t["tid"]: t["message_count"] for t in one["threads"]}
-        self.assertEqual(set(counts), set(by_thread))
+        self.assertLessEqual(set(counts), set(by_thread))
         without_thread = self.spilled(one)
         for tid, account in by_thread.items():
             self.assertIn(account.begun - account.ended, (0, 1))
-            self.assertLessEqual(counts[tid], account.begun, f"thread {tid}")
-            # While one thread made the segment, another's calls may have counted by function.
-            without_thread -= max(account.ended - counts[tid], 0)
+            counted = counts.get(tid, 0)
+            self.assertLessEqual(counted, account.begun, f"thread {tid}")
+            # While one thread made the segment, another's calls may have counted by function only.
+            without_thread -= max(account.ended - counted, 0)
         self.assertGreaterEqual(without_thread, 0, "calls of a thread are missing")
         return one
 

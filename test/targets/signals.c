@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signal handlers that write in the middle of other people's writes.
 //
-//   signals timer MILLISECONDS  a timer at a high rate; the handler writes while main writes
+//   signals timer MS CALLS      a timer at a high rate; the handler writes while main writes,
+//                               for MS ms, and until both have written CALLS times
 //   signals step N              the handler writes after every instruction of N calls
 //   signals full N              the same in a thread that comes after 300 others
 //   signals attach STEP MOST    a child for each k = 0, STEP, 2 STEP ...: its handler writes once,
@@ -48,9 +49,12 @@ static void handler_writes(void) {
     errno = number;
 }
 
+static volatile sig_atomic_t expired;
+
 static void on_timer(int number) {
     (void)number;
     handler_writes();
+    expired++;
 }
 
 static void print_main(void) {
@@ -58,22 +62,26 @@ static void print_main(void) {
     truth_end(in_main_f, fprintf(stream, "main prints %d\n", 7));
 }
 
-static void do_timer(int milliseconds) {
+// Under an emulator the signals leave main little time, or main them.
+static void do_timer(int milliseconds, int calls) {
     struct sigaction action = {.sa_handler = on_timer, .sa_flags = SA_RESTART};
     must(sigaction(SIGALRM, &action, NULL) == 0);
     // The kernel rearms this from the last expiry, so a slow handler cannot starve main for ever.
     struct itimerval often = {{0, 40}, {0, 40}};
     must(setitimer(ITIMER_REAL, &often, NULL) == 0);
     struct timeval now, start;
+    int written = 0;
     gettimeofday(&start, NULL);
     do {
         for (int i = 0; i < 100; i++) {
             truth_write(in_main, null, "main writes\n", 12);
             print_main();
         }
+        written += 100;
         gettimeofday(&now, NULL);
     } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_usec - start.tv_usec) / 1000 <
-             milliseconds);
+                 milliseconds ||
+             written < calls || expired < calls);
     often = (struct itimerval){{0, 0}, {0, 0}};
     must(setitimer(ITIMER_REAL, &often, NULL) == 0);
 }
@@ -236,7 +244,7 @@ int main(int argc, char **argv) {
         in_main_f = truth_new(strcmp(mode, "timer") == 0 ? "fprintf" : "fputs");
     }
     if (strcmp(mode, "timer") == 0) {
-        do_timer((int)first);
+        do_timer((int)first, (int)second);
 #if defined(__x86_64__) || defined(__i386__)
     } else if (strcmp(mode, "step") == 0) {
         do_step((int)first);
