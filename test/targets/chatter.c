@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 static const char *stop;
 static FILE *log_file;
+static sem_t first_call;
 
 static int goes_on(void) {
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
@@ -34,6 +36,9 @@ static void *serve(void *unused) {
     pthread_setname_np(pthread_self(), "server");
     for (int i = 0; goes_on(); i++) {
         log_line("info", "request %d served", i);
+        if (i == 0) {
+            sem_post(&first_call);
+        }
     }
     return unused;
 }
@@ -75,8 +80,12 @@ int main(int argc, char **argv) {
         return 1;
     }
     setvbuf(log_file, NULL, _IOLBF, 4096);
+    sem_init(&first_call, 0, 0);
     for (int i = 0; i < 4; i++) {
         pthread_create(&threads[i], NULL, jobs[i], NULL);
+        if (i == 0) {
+            sem_wait(&first_call); // the segment is there when the others make theirs
+        }
     }
     for (int i = 0; i < 3; i++) {
         pthread_join(threads[i], NULL);
