@@ -386,7 +386,8 @@ class Stacks(Hazard):
     def test_cancelled_at_any_time(self):
         run = pf.execute([pf.build("worlds"), "cancel"])
         self.assertEqual(run.status, 0, run.stderr[-300:])
-        one = self.check(run.only())
+        # Each of the 100 may end between the count of its call and the reason why it has no thread.
+        one = self.check(run.only(), cut_off=100)
         # A cancelled write may have been counted or not, but never lost once it returned.
         self.assertLessEqual(abs(pf.functions(one)["write"] - len(run.stdout)), 100)
 
