@@ -49,12 +49,9 @@ static void handler_writes(void) {
     errno = number;
 }
 
-static volatile sig_atomic_t expired;
-
 static void on_timer(int number) {
     (void)number;
     handler_writes();
-    expired++;
 }
 
 static void print_main(void) {
@@ -62,26 +59,28 @@ static void print_main(void) {
     truth_end(in_main_f, fprintf(stream, "main prints %d\n", 7));
 }
 
+static uint64_t ended(struct truth *truth) {
+    return __atomic_load_n(&truth->ended, __ATOMIC_RELAXED);
+}
+
 // Under an emulator the signals leave main little time, or main them.
-static void do_timer(int milliseconds, int calls) {
+static void do_timer(int milliseconds, uint64_t calls) {
     struct sigaction action = {.sa_handler = on_timer, .sa_flags = SA_RESTART};
     must(sigaction(SIGALRM, &action, NULL) == 0);
     // The kernel rearms this from the last expiry, so a slow handler cannot starve main for ever.
     struct itimerval often = {{0, 40}, {0, 40}};
     must(setitimer(ITIMER_REAL, &often, NULL) == 0);
     struct timeval now, start;
-    int written = 0;
     gettimeofday(&start, NULL);
     do {
         for (int i = 0; i < 100; i++) {
             truth_write(in_main, null, "main writes\n", 12);
             print_main();
         }
-        written += 100;
         gettimeofday(&now, NULL);
     } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_usec - start.tv_usec) / 1000 <
                  milliseconds ||
-             written < calls || expired < calls);
+             ended(in_main) < calls || ended(in_handler) < calls);
     often = (struct itimerval){{0, 0}, {0, 0}};
     must(setitimer(ITIMER_REAL, &often, NULL) == 0);
 }
@@ -244,7 +243,7 @@ int main(int argc, char **argv) {
         in_main_f = truth_new(strcmp(mode, "timer") == 0 ? "fprintf" : "fputs");
     }
     if (strcmp(mode, "timer") == 0) {
-        do_timer((int)first, (int)second);
+        do_timer((int)first, (uint64_t)second);
 #if defined(__x86_64__) || defined(__i386__)
     } else if (strcmp(mode, "step") == 0) {
         do_step((int)first);
