@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 # A new or deleted file changes its folder's date, and the lists of tests are made at setup.
 FOLDERS := $(wildcard test/preload test/targets test/e2e test/lib test/cli test/export)
 
-.PHONY: all lib library command tests run check check-report check-turn-off report-ui conform \
+.PHONY: all lib library command tests run check check-machine report-ui conform \
     check-sanitize bench bench-peers bench-lib bench-snapshot bench-samplers install \
     install-preload deb check-deb site docs format clean help bootstrap
 .DEFAULT_GOAL := lib
@@ -67,17 +67,12 @@ check:
 	@$(MAKE) --no-print-directory tests
 	@scripts/run-tests $(BUILD)
 
-# Exports and reports by the programs that read them: pprof, speedscope, promtool, Chromium (needs npm);
-# diff on hundreds of pairs of runs.
-check-report:
-	@scripts/bootstrap --report
-	@[ -d lib/report-ui/node_modules ] || (cd lib/report-ui && npm ci --no-audit --no-fund >/dev/null)
+# What time, load or luck decides, as a table; by hand and before a release.  ARGS="--list", "findings",
+# "--smoke".
+check-machine:
+	@scripts/bootstrap
 	@$(MAKE) --no-print-directory tests
-	@PF_HEAVY=1 scripts/run-tests $(BUILD) cli-report cli-diff
-
-# Is what a finding says of turning a line off true?  ARGS= is the number of rounds, 50 otherwise.
-check-turn-off: tests
-	@python3 test/report/turn_off.py $(ARGS)
+	@scripts/check-machine $(ARGS)
 
 # The page of `pfprof report --html`, anew from lib/report-ui.
 report-ui:
@@ -161,8 +156,8 @@ help:
 	@echo 'make conform                  foreign test suites bare and under the library, compared;'
 	@echo '                              ARGS="--quick", "--only redis", "--list" (about 10 minutes)'
 	@echo 'make check-sanitize           the tests of lib/ with AddressSanitizer and UBSan'
-	@echo 'make check-report             exports and reports, judged by what reads them; 200 pairs of runs'
-	@echo 'make check-turn-off           programs that do what a finding says, against it (20 minutes)'
+	@echo 'make check-machine            what time, load or luck decides: figures, errors, bars (an hour);'
+	@echo '                              ARGS="--list", "turn_off", "--smoke"'
 	@echo 'make report-ui                make the page of pfprof report --html anew (needs npm)'
 	@echo 'make bench                    what the library costs; ARGS= goes to test/bench/run.py'
 	@echo 'make bench-peers              the same work under the other tools that are installed'
