@@ -128,6 +128,7 @@ deb:
 check-deb:
 	@scripts/bootstrap
 	@scripts/check-deb
+	@scripts/check-deb --twice
 
 # docs/ as a site, in build/site.
 site: bootstrap
