@@ -48,7 +48,7 @@ class World:
             [PFPROF, *map(str, arguments)], env=self.environment(extra), **options
         )
 
-    def cli(self, *arguments, timeout=100, **options):
+    def cli(self, *arguments, timeout=pf.RUN_PATIENCE, **options):
         """A finished command: .status, .out, .err (text)."""
         process = self.start(*arguments, **options)
         try:
@@ -67,7 +67,7 @@ class World:
         if pid == 0:
             os.chdir(self.run.work)
             os.execve(PFPROF, ["pfprof", *map(str, arguments)], self.environment(extra))
-        text, end = b"", time.monotonic() + 60
+        text, end = b"", time.monotonic() + pf.PATIENCE
         while time.monotonic() < end:
             try:
                 more = os.read(fd, 4096)
@@ -100,15 +100,9 @@ class World:
         return [n for n in os.listdir(self.folder) if n.startswith("run-")]
 
 
-def wait_until(condition, seconds=30):
-    """The first true value of `condition()`."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.02)
-    raise AssertionError("it did not come to that")
+def wait_until(condition, seconds=pf.PATIENCE):
+    """pf.wait_for() under its older name."""
+    return pf.wait_for(condition, seconds=max(seconds, pf.PATIENCE))
 
 
 def split_session(path, folder):

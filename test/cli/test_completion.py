@@ -58,7 +58,7 @@ class Completion(clikit.Case):
         self.process = self.world.profiled([pf.build("chatter"), "stop"], ENABLED="true")
         self.addCleanup(self.process.communicate)
         self.addCleanup(self.process.kill)
-        clikit.wait_until(lambda: str(self.process.pid) in self.world.cli("list").out)
+        pf.wait_for(lambda: str(self.process.pid) in self.world.cli("list").out)
         for name in ("a file.pfs", "zz.pfs"):
             with open(os.path.join(self.world.run.work, name), "w", encoding="utf-8"):
                 pass

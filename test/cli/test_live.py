@@ -41,7 +41,7 @@ class Echo:
             if self.process.stdout.read(7) != b"a line\n":
                 raise AssertionError("the target fell silent")
         # The bytes are here before the call is on record: until it waits for more.
-        clikit.wait_until(lambda: self.state() == "S")
+        pf.wait_for(lambda: self.state() == "S")
 
     def state(self):
         with open(f"/proc/{self.pid}/stat", encoding="utf-8") as file:
@@ -199,13 +199,13 @@ class Live(clikit.Case):
             self.assert_error(self.world.cli(*command), says="CLI_ENABLED=false")
         bare = subprocess.Popen([python, "-c", "input()"], stdin=subprocess.PIPE)
         try:
-            clikit.wait_until(lambda: os.path.exists(f"/proc/{bare.pid}/maps"))
+            pf.wait_for(lambda: os.path.exists(f"/proc/{bare.pid}/maps"))
             self.assert_error(self.world.cli("show", bare.pid), says="does not run under pfprof")
         finally:
             bare.communicate(b"\n")
         self.assert_error(self.world.cli("show", bare.pid), says="there is no process")
         quiet = self.echo()
-        clikit.wait_until(lambda: "libpfprof" in self.maps(quiet.pid))
+        pf.wait_for(lambda: "libpfprof" in self.maps(quiet.pid))
         self.assert_error(self.world.cli("ctl", quiet.pid, "off"), says="no output call")
         self.assert_error(self.world.cli("show", "/etc/passwd"), says="not a segment")
         self.assert_error(self.world.cli("show", "/no/such"), says="/no/such")
@@ -238,7 +238,7 @@ class Live(clikit.Case):
         try:
             self.assertEqual(process.stdout.read(1), b"x")
             everywhere = {"PROVIDE_PROFILING_SEGMENT_DIR": ""}
-            one = clikit.wait_until(lambda: json.loads(
+            one = pf.wait_for(lambda: json.loads(
                 self.world.cli("show", process.pid, "--json", extra=everywhere).out or "null"))
             self.assertEqual(self.writes(one), 1)
             done = self.world.cli("ctl", process.pid, "off", extra=everywhere)
@@ -256,7 +256,7 @@ class Servers(clikit.Case):
     def compare(self, process, pid=None):
         """Shows a quiet server, ends it, compares with the summary that it wrote."""
         pid = pid or process.pid
-        live = clikit.wait_until(lambda: self.settled(pid))
+        live = pf.wait_for(lambda: self.settled(pid))
         os.kill(process.pid, signal.SIGTERM)
         process.wait(timeout=30)
         self.assertEqual(live["metrics"]["message_count"],
@@ -313,7 +313,7 @@ class Servers(clikit.Case):
             stderr=subprocess.DEVNULL, SAMPLE_RATE="0.1", SEGMENT_DIR=self.world.folder,
         )
         try:
-            clikit.wait_until(lambda: b"PONG" in self.talk(port, b"PING\r\n"))
+            pf.wait_for(lambda: b"PONG" in self.talk(port, b"PING\r\n"))
             subprocess.run([client, "-p", str(port), "-n", "3000", "-q", "-t", "set"],
                            check=True, capture_output=True, timeout=60)
             live = self.compare(process)
@@ -354,10 +354,10 @@ class Servers(clikit.Case):
                                 SEGMENT_DIR=self.world.folder)
         requests = 200
         try:
-            clikit.wait_until(lambda: b"hello" in self.talk(port, b"GET / HTTP/1.0\r\n\r\n"))
+            pf.wait_for(lambda: b"hello" in self.talk(port, b"GET / HTTP/1.0\r\n\r\n"))
             for _ in range(requests):
                 self.assertIn(b"hello", self.talk(port, b"GET / HTTP/1.0\r\n\r\n"))
-            worker = clikit.wait_until(lambda: [
+            worker = pf.wait_for(lambda: [
                 p for p in self.world.json("list")["processes"] if p["message_count"] > requests
             ])[0]["pid"]
             live = self.compare(process, worker)

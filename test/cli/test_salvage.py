@@ -18,7 +18,7 @@ class Salvage(clikit.Case):
     def killed(self):
         """A target that was killed; returns its pid."""
         target = self.world.profiled([pf.build("killme"), "1"], SAMPLE_RATE="1")
-        clikit.wait_until(lambda: any(
+        pf.wait_for(lambda: any(
             pid == target.pid and a.ended > 100 for pid, _, _, a in self.world.run.truth.records))
         target.kill()
         target.communicate()
@@ -26,7 +26,7 @@ class Salvage(clikit.Case):
 
     def running(self, *options):
         target = self.world.profiled([pf.build("killme"), "1", *options], SAMPLE_RATE="0")
-        clikit.wait_until(lambda: any(p["pid"] == target.pid for p in
+        pf.wait_for(lambda: any(p["pid"] == target.pid for p in
                                       self.world.json("list")["processes"]))
         self.addCleanup(target.communicate)
         self.addCleanup(target.kill)
@@ -129,13 +129,13 @@ class Salvage(clikit.Case):
 
     def test_a_killed_run_leaves_its_folder(self):
         runner = self.world.start("run", "--", pf.build("killme"), "1", start_new_session=True)
-        (target,) = clikit.wait_until(lambda: [
+        (target,) = pf.wait_for(lambda: [
             p for p in self.world.json("list")["processes"] if p["message_count"] > 100])[:1]
         runner.kill()
         runner.wait()
         os.kill(target["pid"], signal.SIGKILL)
         runner.stdout.close(), runner.stderr.close()
-        left = clikit.wait_until(lambda: self.world.json("salvage")["segments"])
+        left = pf.wait_for(lambda: self.world.json("salvage")["segments"])
         self.assertEqual(left[0]["pid"], target["pid"])
         self.world.cli("salvage", "--remove")
         self.assertEqual((self.world.segments(), self.world.folders()), ([], []))

@@ -31,6 +31,10 @@ LIBC = os.environ.get("PF_LIBC", "")
 SEGMENT_DUMP = os.path.join(ROOT, "scripts", "segment-dump")
 PREFIX = "PROVIDE_PROFILING_"
 ROOT_USER = os.geteuid() == 0
+# How long a test waits for what must come, in seconds.  A loaded machine may be 10 times slower, and
+# waiting costs nothing where it comes.
+PATIENCE = 120
+RUN_PATIENCE = 300  # for a whole run of a program
 
 METRICS = (
     "message_count", "total_duration_ns", "emoji_message_count", "dropped_count", "start_time",
@@ -296,7 +300,7 @@ def start(argv, profiled=True, preload=None, extra=None, stdout=subprocess.PIPE,
     return run, process
 
 
-def finish(run, process, timeout=50, data=None):
+def finish(run, process, timeout=RUN_PATIENCE, data=None):
     try:
         out, err = process.communicate(data, timeout=timeout)
     except subprocess.TimeoutExpired:
@@ -310,7 +314,7 @@ def finish(run, process, timeout=50, data=None):
     return run
 
 
-def execute(argv, timeout=50, data=None, **options):
+def execute(argv, timeout=RUN_PATIENCE, data=None, **options):
     """Runs a command to its end.  See start()."""
     if data is not None:
         options["stdin"] = subprocess.PIPE
@@ -321,7 +325,7 @@ def dump_segment(path):
     """A segment file through the project's own reader."""
     if not os.path.exists(SEGMENT_DUMP):
         raise AssertionError(f"{SEGMENT_DUMP} is not there")
-    done = subprocess.run([SEGMENT_DUMP, path], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([SEGMENT_DUMP, path], capture_output=True, text=True, timeout=PATIENCE)
     if done.returncode != 0:
         raise AssertionError(f"segment-dump {path}: status {done.returncode}: {done.stderr[-500:]}")
     return json.loads(done.stdout)
@@ -450,11 +454,16 @@ class Case(unittest.TestCase):
         self.assertEqual(bare.files(), profiled.files())
 
 
-def wait_for(condition, seconds=20):
-    """Until a process that nobody can wait for has done its part."""
+def wait_for(condition, what=None, seconds=PATIENCE):
+    """The first true value of condition(); what never comes fails, and is named: `what`, or the source."""
     end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.02)
+    while not (value := condition()):
+        if time.monotonic() > end:
+            code = getattr(condition, "__code__", None)
+            where = f"what line {code.co_firstlineno} of {code.co_filename} asks" if code else condition
+            raise AssertionError(f"waited {seconds} s in vain for {what or where}")
+        time.sleep(0.01)
+    return value
 
 
 def main():
