@@ -3,6 +3,7 @@
 #include "pf-clock.h"
 #include "pf-arch.h"
 #include "pf-image.h"
+#include "pf-scripted.h"
 #include <stddef.h>
 #include <sys/auxv.h>
 
@@ -10,11 +11,15 @@ static int clock_by_system_call(clockid_t clock, struct pf_time *ret_time) {
     return (int)pf_sys_clock_gettime(clock, ret_time);
 }
 
-pf_clock_fn *pf_clock_gettime = clock_by_system_call;
+pf_clock_fn *pf_clock_gettime = PF_IS_SCRIPTED ? pf_scripted_clock : clock_by_system_call;
 uint64_t pf_clock_cost_ns;
 
 void pf_clock_init(void) {
     if (pf_clock_cost_ns != 0) {
+        return;
+    }
+    if (PF_IS_SCRIPTED) {
+        pf_clock_cost_ns = pf_scripted_clock_cost();
         return;
     }
 #ifdef PF_VDSO_CLOCK

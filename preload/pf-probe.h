@@ -74,6 +74,9 @@ struct pf_probe {
     uint8_t level; // that the call itself names
     bool certain;
     bool locked; // pf_thread.held is ours
+#ifdef PF_SCRIPTED
+    const struct step *step; // what a test's script says of this call; NULL: nothing (pf-scripted.h)
+#endif
 };
 
 // The entry of a site not found at once: attaches the thread, makes the segment, finds the stream,

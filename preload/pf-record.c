@@ -10,6 +10,7 @@
 #include "pf-process.h"
 #include "pf-real.h"
 #include "pf-scope.h"
+#include "pf-scripted.h"
 #include "pf-skip.h"
 #include "pf-stack.h"
 #include "pf-switch.h"
@@ -57,6 +58,9 @@ static PF_COLD void wait_for_lock(struct pf_probe *probe) {
     }
     uint64_t start = pf_now();
     flockfile(probe->stream);
+    if (PF_IS_SCRIPTED) {
+        pf_scripted_wait(probe);
+    }
     thread->held = probe->stream;
     thread->held_from = probe->frame;
     probe->locked = true;
@@ -125,6 +129,9 @@ void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool
         probe->pending = pending(stream);
     }
     probe->detail = detail;
+    if (PF_IS_SCRIPTED) {
+        pf_scripted_begin(probe);
+    }
     if (PF_LIKELY(why & ASK_BLOCKED)) {
         pf_switches_begin(probe);
     } else {
@@ -133,8 +140,9 @@ void pf_begin(struct pf_probe *probe, struct pf_entry *entry, FILE *stream, bool
     probe->start_ns = pf_now();
     slot->in_call_key = entry->key;
     slot->in_call_ns = probe->start_ns;
-    if (locks && PF_LIKELY(why & ASK_LOCK) && may_be_locked(stream)) {
-        if (PF_LIKELY(ftrylockfile(stream) == 0)) {
+    const bool made_to_wait = PF_IS_SCRIPTED && pf_scripted_is_locked(probe);
+    if (locks && PF_LIKELY(why & ASK_LOCK) && (made_to_wait || may_be_locked(stream))) {
+        if (!made_to_wait && PF_LIKELY(ftrylockfile(stream) == 0)) {
             funlockfile(stream);
         } else {
             wait_for_lock(probe);
@@ -380,6 +388,9 @@ void pf_end(struct pf_probe *probe, uint64_t bytes, bool failed) {
     struct pf_detail *detail = probe->detail;
     if (PF_UNLIKELY(detail == NULL)) {
         return;
+    }
+    if (PF_IS_SCRIPTED) {
+        pf_scripted_end(probe);
     }
     uint64_t now = pf_now();
     bool switched = pf_switches_changed(probe);

@@ -6,6 +6,7 @@
 #include "pf-process.h"
 #include "pf-real.h"
 #include "pf-scope.h"
+#include "pf-scripted.h"
 #include "pf-switch.h"
 #include <pthread.h>
 #include <sys/prctl.h>
@@ -76,6 +77,9 @@ struct pf_slot *pf_slot_attach(void) {
     slot->in_call_ns = 0;
     // The seed differs between threads and runs; it is never 0.
     slot->random = (now ^ (uint64_t)(uintptr_t)slot << 20 ^ slot->random) * PF_KEY_MULTIPLIER | 1;
+    if (PF_IS_SCRIPTED) {
+        slot->random = pf_scripted_seed(slot->random);
+    }
     name_thread(slot);
     pf_scope_attach(slot);
     if (pf_slot_key_made) {

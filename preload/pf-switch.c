@@ -3,6 +3,7 @@
 #include "pf-switch.h"
 #include "pf-process.h"
 #include "pf-real.h"
+#include "pf-scripted.h"
 #include <fcntl.h>
 #include <linux/perf_event.h>
 #include <sys/mman.h>
@@ -37,6 +38,9 @@ static bool make_same_process(void) {
 // A filter that came with exec may end a process that asks for a perf event: systemd's @system-service does
 // not let that through.  Everything else that we ask for it does.
 static bool is_filtered(void) {
+    if (PF_IS_SCRIPTED) {
+        return false;
+    }
     static const char wanted[] = "\nSeccomp:\t";
     char piece[256];
     unsigned matched = 0;
@@ -60,6 +64,9 @@ static bool is_filtered(void) {
 // Some 80 us, so only threads that have a number of timed calls get one.  The descriptor is closed
 // at once: the mapping keeps the event alive.
 static const volatile uint32_t *open_page(void) {
+    if (PF_IS_SCRIPTED) {
+        return pf_scripted_page();
+    }
     struct perf_event_attr attributes = {
         .type = PERF_TYPE_SOFTWARE,
         .size = sizeof attributes,
@@ -78,9 +85,14 @@ static const volatile uint32_t *open_page(void) {
     return &page->lock;
 }
 
+static long ask_usage(struct rusage *ret_usage) {
+    return PF_IS_SCRIPTED ? pf_scripted_usage(ret_usage)
+                          : pf_sys(SYS_getrusage, RUSAGE_THREAD, (long)ret_usage, 0, 0, 0, 0);
+}
+
 static bool count_switches(uint64_t *ret_count) {
     struct rusage usage;
-    if (pf_process.shut || pf_sys(SYS_getrusage, RUSAGE_THREAD, (long)&usage, 0, 0, 0, 0) < 0) {
+    if (pf_process.shut || ask_usage(&usage) < 0) {
         return false;
     }
     *ret_count = (uint64_t)usage.ru_nvcsw + (uint64_t)usage.ru_nivcsw;

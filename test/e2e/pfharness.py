@@ -24,6 +24,9 @@ import pftrace
 
 SOURCES = os.path.join(ROOT, "test", "targets")
 LIB = os.path.abspath(os.environ.get("PF_LIB") or os.path.join(ROOT, "build/preload/libpfprof.so"))
+# The same with a clock that a test scripts (test/scripted/).
+SCRIPTED = os.path.abspath(
+    os.environ.get("PF_SCRIPTED") or os.path.join(ROOT, "build/test/libpfprof-scripted.so"))
 # Another ABI than this machine's own, and how its programs are run: scripts/check-abis.
 ABI = os.environ.get("PF_ABI", "")
 RUNNER = os.environ.get("PF_RUNNER", "").split()
@@ -102,6 +105,15 @@ def in_own_mounts(script):
 def need_library():
     if not os.path.exists(LIB) and "$LIB" not in LIB:
         raise AssertionError(f"{LIB} is not there: build it first, or set PF_LIB")
+
+
+def need_scripted():
+    """The library whose clock a test scripts; skips the test where it was not built."""
+    if ABI:
+        raise unittest.SkipTest(f"the scripted library is not built for {ABI}")
+    if not os.path.exists(SCRIPTED):
+        raise unittest.SkipTest(f"{SCRIPTED} is not built (meson option scripted)")
+    return SCRIPTED
 
 
 def build(name):
@@ -263,23 +275,26 @@ def prepare():
     return run
 
 
-def preload_list(profiled, preload):
+def preload_list(profiled, preload, ours):
     libraries = list(preload) if preload is not None else []
-    if profiled and LIB not in libraries:
-        libraries.insert(0, LIB)
+    if profiled and ours not in libraries:
+        libraries.insert(0, ours)
     return ":".join(libraries)
 
 
 def start(argv, profiled=True, preload=None, extra=None, stdout=subprocess.PIPE,
           stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, run=None, strace=False, cwd=None,
-          **settings):
+          script=None, **settings):
     """Starts a command; returns (run, Popen).  `settings` are PROVIDE_PROFILING_* variables;
-    `preload` lists the libraries when there are others than ours, in their order."""
+    `preload` lists the libraries when there are others than ours, in their order; `script` says what
+    its calls take, as test/scripted/script.h has it."""
     run = run or prepare()
     if profiled:
         need_library()
+    if script is not None:
+        extra = {"PF_TEST_SCRIPT": script, **(extra or {})}
     env = environment(run, settings if profiled else None, extra)
-    libraries = preload_list(profiled, preload)
+    libraries = preload_list(profiled, preload, LIB if script is None else need_scripted())
     argv = list(argv)
     if strace:
         calls = ",".join([*pftrace.KERNEL, "clone", "clone3", "fork", "vfork"])
