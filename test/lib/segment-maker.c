@@ -170,41 +170,61 @@ struct pf_detail *maker_detail(segment_maker *self, struct pf_entry *entry, doub
     return detail;
 }
 
-static void add_sums(struct pf_sums *sums, uint64_t ns) {
-    unsigned __int128 square = (unsigned __int128)ns * ns +
+static void add_sums(struct pf_sums *sums, uint64_t count, uint64_t ns) {
+    unsigned __int128 square = (unsigned __int128)ns * ns * count +
                                ((unsigned __int128)sums->sumsq_ns2[1] << 64 | sums->sumsq_ns2[0]);
-    sums->count++;
-    sums->sum_ns += ns;
+    sums->count += count;
+    sums->sum_ns += count * ns;
     sums->sumsq_ns2[0] = (uint64_t)square;
     sums->sumsq_ns2[1] = (uint64_t)(square >> 64);
 }
 
-void maker_time(segment_maker *self, struct pf_entry *entry, double rate, uint64_t ns,
-                enum pf_why why) {
-    struct pf_detail *detail = maker_detail(self, entry, rate);
+static unsigned class_of(uint64_t bytes) {
+    unsigned length = bytes != 0 ? 64 - (unsigned)__builtin_clzll(bytes) : 0;
+    return MIN(length, 16);
+}
+
+static void add_bucket(segment_maker *self, struct pf_detail *detail, uint64_t ns, uint64_t count) {
     unsigned bucket = pf_hist_bucket(ns);
     uint32_t *octave = &detail->octave[bucket / PF_HIST_SUB];
-    add_sums(&detail->timed, ns);
-    add_sums(&detail->why[why], ns);
-    detail->sizes[7]++;
-    detail->max_ns = MAX(detail->max_ns, ns);
-    detail->first_ns = detail->first_ns != 0 ? detail->first_ns : 1500000000;
-    detail->last_ns = 2500000000;
-    if (rate < 1) {
-        double period = 1 / rate;
-        detail->weight += period;
-        detail->weighted_ns += period * (double)ns;
-        detail->variance_ns2 += period * (period - 1) * (double)ns * (double)ns;
-        detail->spread += period * (period - 1);
-        detail->spread_ns += period * (period - 1) * (double)ns;
-    }
     if (*octave == 0) {
         uint64_t link;
         maker_take(self, PF_HIST_SUB * sizeof(uint32_t), PF_UNIT, &link);
         *octave = (uint32_t)link;
     }
     uint32_t *counts = maker_at(self, *octave);
-    counts[bucket % PF_HIST_SUB]++;
+    counts[bucket % PF_HIST_SUB] += (uint32_t)count;
+}
+
+void maker_time_alike(segment_maker *self, struct pf_entry *entry, double rate,
+                      const maker_timed *timed) {
+    struct pf_detail *detail = maker_detail(self, entry, rate);
+    double count = (double)timed->count;
+    uint64_t ns = timed->ns + timed->lock_ns;
+    add_sums(&detail->timed, timed->count, ns);
+    add_sums(&detail->why[timed->why], timed->count, timed->ns);
+    if (timed->lock_ns != 0) {
+        add_sums(&detail->why[PF_WHY_LOCK], timed->count, timed->lock_ns);
+    }
+    detail->sizes[class_of(timed->bytes)] += (uint32_t)timed->count;
+    detail->max_ns = MAX(detail->max_ns, ns);
+    detail->first_ns = detail->first_ns != 0 ? detail->first_ns : 1500000000;
+    detail->last_ns = 2500000000;
+    if (rate < 1) {
+        double period = 1 / rate;
+        detail->weight += count * period;
+        detail->weighted_ns += count * period * (double)ns;
+        detail->variance_ns2 += count * period * (period - 1) * (double)ns * (double)ns;
+        detail->spread += count * period * (period - 1);
+        detail->spread_ns += count * period * (period - 1) * (double)ns;
+    }
+    add_bucket(self, detail, ns, timed->count);
+}
+
+void maker_time(segment_maker *self, struct pf_entry *entry, double rate, uint64_t ns,
+                enum pf_why why) {
+    maker_time_alike(self, entry, rate,
+                     &(maker_timed){.count = 1, .bytes = 80, .ns = ns, .why = why});
 }
 
 // A small further table with one entry in it, as a slot gets when its cache is full.

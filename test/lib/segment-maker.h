@@ -39,7 +39,17 @@ struct pf_entry *maker_add_entry(segment_maker *self, struct pf_slot *slot, uint
                                  uint64_t calls, uint64_t bytes);
 // The entry's detail, made at the first time, for calls sampled at `rate`.
 struct pf_detail *maker_detail(segment_maker *self, struct pf_entry *entry, double rate);
-// A call timed by chance.
+// Calls that are all alike, timed by chance.
+typedef struct {
+    uint64_t count;
+    uint64_t bytes;   // of each
+    uint64_t ns;      // of each, after its wait for the lock
+    uint64_t lock_ns; // that wait
+    enum pf_why why;
+} maker_timed;
+void maker_time_alike(segment_maker *self, struct pf_entry *entry, double rate,
+                      const maker_timed *timed);
+// One such call, of 80 bytes.
 void maker_time(segment_maker *self, struct pf_entry *entry, double rate, uint64_t ns,
                 enum pf_why why);
 
