@@ -71,8 +71,16 @@ static pf_stream_group *group_new(const PfCallSite *site) {
     return group;
 }
 
-// Of each stream of the model the row that makes most of its calls.
-static const PfCallSite **lines_of_streams(const pf_search *self, gboolean messages) {
+// The order of cells is that of addresses, which the loader draws: of two lines with as many calls it must not decide.
+static gboolean is_dearer(const PfCallSite *one, const PfCallSite *other) {
+    gdouble cost = pf_stats_get_cost_ns(&one->stats);
+    gdouble other_cost = other != NULL ? pf_stats_get_cost_ns(&other->stats) : -1;
+    return cost != other_cost ? cost > other_cost : other == NULL || one->offset < other->offset;
+}
+
+// Of each stream of the model the row that makes most of its calls, if these are no less than `least`.
+static const PfCallSite **lines_of_streams(const pf_search *self, gboolean messages,
+                                           guint64 least) {
     const pf_model *model = self->snapshot->model;
     pf_pair_map index_of; // stream, site -> index into sums
     g_autoptr(GArray) sums = g_array_new(FALSE, TRUE, sizeof(guint64));
@@ -92,19 +100,23 @@ static const PfCallSite **lines_of_streams(const pf_search *self, gboolean messa
         }
         guint64 *sum = &g_array_index(sums, guint64, *index);
         *sum += cell->calls;
-        if (*sum > most[cell->stream]) {
+        if (*sum > most[cell->stream] ||
+            (*sum == most[cell->stream] && is_dearer(site, lines[cell->stream]))) {
             most[cell->stream] = *sum;
             lines[cell->stream] = site;
         }
     }
     pf_pair_map_clear(&index_of);
+    for (guint i = 0; i < model->streams->len; i++) {
+        lines[i] = most[i] >= least ? lines[i] : NULL;
+    }
     return lines;
 }
 
-GPtrArray *pf_search_group_streams(const pf_search *self, gboolean messages) {
+GPtrArray *pf_search_group_streams(const pf_search *self, gboolean messages, guint64 least) {
     GPtrArray *streams = pf_snapshot_get_streams(self->snapshot);
     GPtrArray *groups = g_ptr_array_new_with_free_func((GDestroyNotify)pf_group_free);
-    g_autofree const PfCallSite **lines = lines_of_streams(self, messages);
+    g_autofree const PfCallSite **lines = lines_of_streams(self, messages, least);
     g_autoptr(GHashTable) group_of = g_hash_table_new(NULL, NULL);
     for (guint i = 0; i < streams->len; i++) {
         PfStream *stream = g_ptr_array_index(streams, i);

@@ -10,6 +10,8 @@
 #define PF_WORTH_NS 10e6
 #define PF_BUFFER 8192.0
 #define PF_LEAST_CALLS 500.0
+// Whoever writes a thousand small files can't gather what belongs into different ones.
+#define PF_LEAST_OF_ONE 10
 
 typedef struct {
     PfSnapshot *snapshot;
@@ -76,8 +78,8 @@ typedef struct {
     GPtrArray *streams; // PfStream, dearest first
 } pf_stream_group;
 
-// By the line that writes most to each, or flushes it most; streams to which no line does are left out.
-GPtrArray *pf_search_group_streams(const pf_search *self, gboolean messages);
+// By the line that writes most to each, or flushes it most; streams to which no line does `least` times are left out.
+GPtrArray *pf_search_group_streams(const pf_search *self, gboolean messages, guint64 least);
 // Those that a rule is about; the names of the first and the number of others.
 typedef gboolean pf_stream_test(const PfStream *stream);
 pf_stream_group *pf_group_filter(const pf_stream_group *self, pf_stream_test *test);

@@ -13,11 +13,8 @@ static gboolean may_wait(const PfStream *stream) {
 
 // --- tiny writes
 
-// Whoever writes a thousand small files can't gather what belongs into different ones.
-#define LEAST_OF_ONE 10
-
 static gboolean is_tiny(const PfStream *stream) {
-    return may_wait(stream) && stream->tiny_write_count >= LEAST_OF_ONE &&
+    return may_wait(stream) && stream->tiny_write_count >= PF_LEAST_OF_ONE &&
            stream->tiny_write_count >= 0.5 * (gdouble)stream->stats.message_count &&
            stream->stats.bytes < PF_BUFFER * (gdouble)stream->stats.message_count;
 }
@@ -122,9 +119,7 @@ static gchar *advice_on_flushes(const PfCallSite *site, gboolean endl, gboolean 
                         : "flush when the buffer is full and before waiting, not after each line");
 }
 
-static gboolean is_flushed(const PfStream *stream) {
-    return stream->kind != PF_STREAM_KIND_TTY && stream->flushes.message_count >= LEAST_OF_ONE;
-}
+static gboolean is_flushed(const PfStream *stream) { return stream->kind != PF_STREAM_KIND_TTY; }
 
 static void find_flush(pf_search *self, const pf_stream_group *all) {
     g_autoptr(pf_stream_group) group = pf_group_filter(all, is_flushed);

@@ -93,8 +93,8 @@ GPtrArray *pf_snapshot_find(PfSnapshot *self, PfSymbolizer *symbolizer) {
         .wall_ns = pf_snapshot_get_uptime_seconds(self) * 1e9,
         .found = g_ptr_array_new_with_free_func((GDestroyNotify)pf_finding_unref),
     };
-    search.written = pf_search_group_streams(&search, TRUE);
-    search.flushed = pf_search_group_streams(&search, FALSE);
+    search.written = pf_search_group_streams(&search, TRUE, 1);
+    search.flushed = pf_search_group_streams(&search, FALSE, PF_LEAST_OF_ONE);
     pf_find_flushes(&search);
     pf_find_tiny_writes(&search);
     pf_find_waits(&search);

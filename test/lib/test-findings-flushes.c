@@ -5,7 +5,8 @@
 //   limit                                       just below              just above
 //   500 flushes                                 499                     500
 //   50 syncs                                    49                      50
-//   10 of each stream                           9 of each of 60         10 of each of 60
+//   10 of each stream by one line               9 of each of 60         10 of each of 60
+//                                               9 each by three lines   10 by each of three
 //   one for every fifth message                 1,000 for 5,001         1,000 for 5,000
 //   no terminal                                 a terminal              file, pipe, socket, device, unknown
 //   10 ms saved at least: flushes               1,093 ns each           1,094 ns each
@@ -204,6 +205,48 @@ START_TEST(test_another_line) {
 }
 END_TEST
 
+// Each line flushed and synced: of two lines with as many calls the dearer one is named, wherever the loader puts them.
+static made_session *twice(unsigned fflush_line, unsigned fsync_line) {
+    made_run run = made_run_begin(MADE_SECOND, 1);
+    unsigned stream = made_add_stream(run.process, PF_KIND_FILE, 3, "/var/data0");
+    MADE_CALL(run.thread, .site = MADE_LINE(9), .call = PF_CALL_fprintf, .stream = stream,
+              .count = 1000, .bytes = 40, .ns = 200);
+    MADE_CALL(run.thread, .site = MADE_LINE(fflush_line), .call = PF_CALL_fflush, .stream = stream,
+              .count = 1000, .ns = 4000, .why = PF_WHY_FLUSH);
+    MADE_CALL(run.thread, .site = MADE_LINE(fsync_line), .call = PF_CALL_fsync, .stream = stream,
+              .count = 1000, .ns = 400000, .why = PF_WHY_FLUSH);
+    return run.session;
+}
+
+START_TEST(test_of_two_lines) {
+    check_title(twice(1, 2), "orderd+0x20 calls fsync after every message",
+                "2 000 flushes of /var/data0 for 1 000 messages");
+    check_title(twice(2, 1), "orderd+0x10 calls fsync after every message",
+                "2 000 flushes of /var/data0 for 1 000 messages");
+}
+END_TEST
+
+// A file for each line, written, flushed, synced and closed: none of these lines does that to one file often.
+static made_session *small_files(uint64_t times) {
+    made_run run = made_run_begin(MADE_SECOND, 1);
+    static const enum pf_call calls[] = {PF_CALL_fflush, PF_CALL_fsync, PF_CALL_fclose};
+    for (unsigned i = 0; i < 200; i++) {
+        unsigned stream = made_add_stream(run.process, PF_KIND_FILE, 3, "/var/data");
+        MADE_CALL(run.thread, .site = MADE_LINE(9), .call = PF_CALL_fprintf, .stream = stream,
+                  .count = times, .bytes = 40, .ns = 200);
+        for (unsigned k = 0; k < G_N_ELEMENTS(calls); k++) {
+            MADE_CALL(run.thread, .site = MADE_LINE(k + 1), .call = calls[k], .stream = stream,
+                      .count = times, .ns = 100000, .why = PF_WHY_FLUSH);
+        }
+    }
+    return run.session;
+}
+
+START_TEST(test_many_small_files) {
+    ck_assert_limit("10 by one line", small_files(9), small_files(10), "flush-per-line");
+}
+END_TEST
+
 // What C++ flushes is std::endl; a sync is none, whoever calls it.
 START_TEST(test_cxx) {
     const made_calls calls = {
@@ -227,9 +270,10 @@ START_TEST(test_cxx) {
 END_TEST
 
 int main(void) {
-    return pf_test_run(
-        "findings-flushes",
-        (const TTest *[]){test_limits_of_counts, test_limits_of_time, test_who_sees_it, test_fflush,
-                          test_fflush_of_a_pipe, test_fclose, test_syncs, test_how_often,
-                          test_groups_are_healthy, test_another_line, test_cxx, NULL});
+    return pf_test_run("findings-flushes",
+                       (const TTest *[]){test_limits_of_counts, test_limits_of_time,
+                                         test_who_sees_it, test_fflush, test_fflush_of_a_pipe,
+                                         test_fclose, test_syncs, test_how_often,
+                                         test_groups_are_healthy, test_another_line,
+                                         test_of_two_lines, test_many_small_files, test_cxx, NULL});
 }
