@@ -1,214 +1,242 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# Findings: bad habits are found, healthy programs have none.
+# Findings as the command says them: of made sessions, and of programs whose calls take what a script says.  What is
+# found of a program by the machine's own clock: test/machine/measure_findings.py.  Rules and limits: test/lib/test-findings*.c.
 import json
 import os
 import re
 import shutil
 import subprocess
-import tempfile
 
-from sessionkit import Case, command, pf, SYSTEM_PYTHON
-
-# Fits every program: what is slow here is slow for another reason.
-HABITS = {
-    "tiny": ("tiny-writes", 100000), "unbuffered": ("tiny-writes", 60000), "flush": ("flush-per-line", 60000),
-    "sync": ("flush-per-line", 300), "lock": ("lock", 8000), "pipe": ("blocked", 400),
-    "eagain": ("errors", 100000), "duplicates": ("duplicates", 100000), "debug": ("not-worth", 60000),
-    "handler": ("signal-handler", 0), "short": ("short-writes", 200), "storm": ("storm", 40000), "forked": ("fork-exec", 0),
-    "full": ("errors", 40000), "dprintf": ("tiny-writes", 60000),
-}
-HEALTHY = (["buffered", "2000000"], ["batched", "2000"], ["quiet"], ["several", "4000"], ["batch", "400000"],
-           ["report", "400000"], ["steadily", "40000"], ["whole", "200"], ["spawner"], ["polls", "4000"],
-           ["woken", "20000"])
+from sessionkit import MAKE_SESSION, Case, command, pf, SYSTEM_PYTHON
 
 
-class Findings(Case):
-    def cxx(self, name, level="-O0"):
-        path = os.path.join(self.folder, name + level)
-        if not os.path.exists(path):
-            if shutil.which("g++") is None:
-                self.skipTest("g++ is not installed")
-            subprocess.run(["g++", level, "-g", os.path.join(pf.SOURCES, name + ".cc"), "-o", path], check=True)
-        return path
+def places(name):
+    """Where test/targets/habits.c has a habit: "habits.c:52"."""
+    with open(os.path.join(pf.SOURCES, "habits.c"), encoding="utf-8") as file:
+        return {f"habits.c:{number}" for number, line in enumerate(file, 1) if line.rstrip().endswith("// habit: " + name)}
 
-    def kinds(self, name, *argv, **options):
-        return [f["kind"] for f in self.report(self.record(name, *argv, **options))["findings"]]
 
-    def assert_columns(self, path):
-        text = command("report", path).stdout.decode()
-        findings = text[text.index("\n  ! "):].splitlines()
-        self.assertEqual([line for line in findings if len(line) > 80], [])
-
-    def test_habits(self):
-        for name, (kind, count) in HABITS.items():
+class Made(Case):
+    def test_kinds(self):
+        """What is said of each made session, in JSON and as text of 80 columns; nothing of the healthy ones."""
+        names = subprocess.run([MAKE_SESSION], capture_output=True, check=True, text=True).stdout.splitlines()
+        self.assertGreater(len(names), 20)
+        for line in names:
+            name, *kinds = line.split()
             with self.subTest(name):
-                # A sync costs nothing on tmpfs, where everything else is.
-                disk = tempfile.mkdtemp(dir="/var/tmp", prefix="pf-") if name == "sync" else None
-                try:
-                    extra = {"PF_DIR": disk} if disk else None
-                    path = self.record(name, pf.build("habits"), name, count, extra=extra)
-                    self.assertIn(kind, [f["kind"] for f in self.report(path)["findings"]])
-                    self.assert_columns(path)
-                finally:
-                    shutil.rmtree(disk or "", ignore_errors=True)
+                path = self.made(name)
+                found = self.report(path)["findings"]
+                self.assertEqual([f["kind"] for f in found], kinds)
+                text = command("report", path).stdout.decode()
+                self.assertEqual("\n  ! " in text, kinds != [])
+                said = text[text.find("\n  ! "):].splitlines() if kinds else []
+                self.assertEqual([line for line in said if len(line) > 80], [])
+                plain = " ".join(" ".join(said).split())
+                for finding in found:
+                    for part in ("title", "evidence", "next_step"):
+                        self.assertIn(" ".join(finding[part].split()), plain)
 
-    def test_what_fails_is_not_tiny(self):
-        self.assertEqual(self.kinds("eagain", pf.build("habits"), "eagain", 100000), ["errors"])
-        program = "import os\nfor i in range(100000):\n    try: os.write(99, b'x')\n    except OSError: pass"
-        self.assertEqual(self.kinds("closed", SYSTEM_PYTHON, "-c", program), ["errors"])
+    def test_json(self):
+        (found,) = self.report(self.made("tiny"))["findings"]
+        self.assertEqual(found, {
+            "kind": "tiny-writes",
+            "title": "orderd+0x10 writes 40 B per call: a buffer of 8 KiB saves 59 707 system calls",
+            "evidence": "60 000 writes of less than 512 B to /var/data, 40 B on average",
+            "next_step": "gather messages in a buffer of 8 KiB, or write through stdio", "place": "orderd+0x10",
+            "saved_ns": 131181609, "saved_low_ns": 109762055, "saved_high_ns": 182921676, "saved_calls": 59707,
+            "wall_percent": 13.12, "thread_count": 1})
+        (lock,) = self.report(self.made("lock"))["findings"]
+        self.assertEqual([lock[key] for key in ("saved_ns", "saved_low_ns", "saved_high_ns", "saved_calls", "wall_percent")],
+                         [None] * 5)
 
-    def test_syncs_at_the_default_rate(self):
-        """They are timed always, since they are rare and long; at rate 0 nothing is."""
-        disk = tempfile.mkdtemp(dir="/var/tmp", prefix="pf-")
-        try:
-            for rate, kinds in (("0.01", ["flush-per-line"]), ("0", [])):
-                report = self.report(self.record("syncs", pf.build("habits"), "sync", 300, rate=rate, extra={"PF_DIR": disk}))
-                (sync,) = [f for f in report["flushes"] if f["name"] == "fsync"]
-                self.assertEqual((sync["message_count"], sync["sampled_count"]), (300, 300 if kinds else 0))
-                self.assertEqual([f["kind"] for f in report["findings"]], kinds)
-        finally:
-            shutil.rmtree(disk)
+    def test_text(self):
+        text = command("report", self.made("tiny")).stdout.decode()
+        self.assertIn(
+            "\n  ! orderd+0x10 writes 40 B per call: a buffer of 8 KiB saves 59 707 system\n"
+            "     calls; worth 131 ms (95 %: 110 ms to 183 ms), 13 % of wall\n"
+            "     60 000 writes of less than 512 B to /var/data, 40 B on average\n"
+            "     → gather messages in a buffer of 8 KiB, or write through stdio\n", text)
 
-    def test_storm(self):
-        """When it began, how high it rose, which line, how many threads: by what the program does."""
-        path = self.record("storm", pf.build("habits"), "storm", 40000)
-        report = self.report(path)
-        storm = next(f for f in report["findings"] if f["kind"] == "storm")
-        self.assertIn("in stormer", storm["place"])
-        began, lines = re.search(r", ([0-9.]+) s after the start: ([0-9 ]+) of [0-9 ]+ calls are log lines; 2 threads, ", storm["evidence"]).groups()
-        self.assertTrue(1.9 < float(began) < 6, storm["evidence"])  # it waits 101 times 20 ms before
-        # The program's usual 300 lines may fall into the same bins.
-        self.assertTrue(30000 < int(lines.replace(" ", "")) <= 40300, storm["evidence"])
-        peak, usual = (int(n.replace(" ", "")) for n in re.search(r"up to ([0-9 ]+) output calls a second, where ([0-9 ]+) are", storm["title"]).groups())
-        self.assertLess(usual, 60)
-        width = report["timeline"]["bin_seconds"]
-        self.assertAlmostEqual(peak, max(report["timeline"]["calls"]) / width, delta=1 + 0.1 / width)
-        self.assertTrue(0 < storm["saved_calls"] <= 40300)
-
-    def test_endl(self):
-        """Inlined too: what is the library's own is not to blame, wherever it was compiled."""
-        for how, level in (("cout", "-O0"), ("file", "-O0"), ("cout", "-O2"), ("file", "-O2")):
-            with self.subTest(how, level=level):
-                program = self.cxx("endl", level)
-                found = self.report(self.record("endl", program, how, 150000))["findings"]
-                self.assertEqual([f["kind"] for f in found], ["endl"])
-                self.assertRegex(found[0]["place"], r"endl\.cc:\d+ in say")
-                self.assertIn("std::endl", found[0]["next_step"])
-
-    def test_healthy(self):
-        programs = [[pf.build("habits"), *rest] for rest in HEALTHY]
-        if shutil.which("g++"):
-            programs += [[self.cxx("endl"), "lines", "200000"]]
-        # A shell of one thread may print between fork and exec.
-        programs += [["bash", "-c", "for i in 1 2 3; do (printf 'hi\\n'; exec true); done"]]
-        programs += [["seq", "1000000"], ["ls", "-lR", "/usr/lib"], ["find", "/usr/share"],
-                     [SYSTEM_PYTHON, "-c", "for i in range(200000): print(i)"],
-                     ["gawk", "BEGIN{for (i = 0; i < 500000; i++) print i}"],
-                     ["sqlite3", ":memory:", "with recursive a(x) as (select 1 union all select x+1 "
-                      "from a where x<100000) select x from a"]]
-        for program in programs:
-            if shutil.which(program[0]):
-                for rate in ("1", "0.05"):
-                    with self.subTest(program, rate=rate):
-                        self.assertEqual(self.kinds("healthy", *program, rate=rate), [])
-
-    def test_of_the_wall(self):
-        """A thread that ends early: what its lines cost is a part of the run, not of its life."""
-        report = self.report(self.record("worker", pf.build("habits"), "worker", 1500000))
-        found = [f for f in report["findings"] if f["kind"] == "not-worth"]
-        self.assertEqual(len(found), 1)
-        wall = report["metrics"]["uptime_seconds"] * 1e9
-        self.assertAlmostEqual(found[0]["wall_percent"], 100 * found[0]["saved_ns"] / wall, delta=0.1)
-        self.assertLess(found[0]["wall_percent"], 50)
-
-    def advice(self, *words, prefix=(), **options):
-        """The only finding, and all that is reported."""
-        report = self.report(self.record("advice", *prefix, pf.build("advice"), *words, **options))
-        self.assertEqual(len(report["findings"]), 1, report["findings"])
-        return report["findings"][0], report
-
-    def test_sound(self):
-        """No estimate is without width, even where each call was timed: it is of another run."""
-        for words, kind in ((("write", 60000, 28), "tiny-writes"), (("flush", 60000, 1500), "flush-per-line"),
-                            (("reopen", 20000, 28), "flush-per-line")):
-            with self.subTest(words):
-                f, report = self.advice(*words)
-                self.assertEqual(f["kind"], kind)
-                self.assertIn("advice.c", f["place"])
-                self.assertTrue(0 < f["saved_low_ns"] < 0.95 * f["saved_ns"] and 1.05 * f["saved_ns"] < f["saved_high_ns"], f)
-                self.assertTrue(0 < f["wall_percent"] <= 100 and f["thread_count"] == 1, f)
-                # What the calls took; their aftermath, at most half of it; opening what was closed.
-                part = next(s for s in report["call_sites"] + report["flush_sites"] if s["function"] in f["title"] or kind == "tiny-writes")
-                self.assertLess(f["saved_low_ns"], (1.3 if words[0] == "reopen" else 1) * part["total_duration_ns"])
-                self.assertLess(f["saved_high_ns"], (4.3 if words[0] == "reopen" else 1.1) * 1.5 * part["total_duration_ns"])
-
-    def test_one_line_of_many_files(self):
-        f, report = self.advice("files", 60000, 40)
-        self.assertEqual((f["kind"], f["saved_calls"] > 59000), ("tiny-writes", True))
-        self.assertIn(" and 19 more, ", f["evidence"])
-        self.assertEqual(len([s for s in report["streams"] if s["tiny_write_count"] > 0]), 20)
-
-    def test_many_small_files(self):
-        """What belongs into different files can't be gathered."""
-        self.assertEqual(self.kinds("small", pf.build("advice"), "small", 3000, 60), [])
-
-    def test_of_several_threads(self):
-        """What they save together may be more than the wall time, not more than theirs."""
-        f, report = self.advice("threads", 200000, 40)
-        lived = 1e9 * sum(t["wall_seconds"] for t in report["threads"] if t["message_count"] > 0)
-        wall = report["metrics"]["uptime_seconds"] * 1e9
-        together = lived > 1.01 * wall
-        self.assertEqual(f["thread_count"], 4 if together else 1)
-        self.assertLessEqual(f["wall_percent"], 100)
-        self.assertAlmostEqual(f["wall_percent"], 100 * f["saved_ns"] / (lived if together else wall), delta=0.5)
-
-    def test_at_a_pipe(self):
-        """Where the reader is, and whether it sleeps, decides what a write takes: the limits allow for that."""
-        report = self.report(self.record("reader", pf.build("advice"), "pipe", 60000, 28))
-        (f,) = [f for f in report["findings"] if f["kind"] == "tiny-writes"]
-        wall = report["metrics"]["uptime_seconds"] * 1e9
-        self.assertTrue(0 < f["saved_low_ns"] < 0.65 * f["saved_ns"], f)
-        self.assertGreater(f["saved_high_ns"], min(1.5 * f["saved_ns"], 0.95 * wall))
-
-    def test_who_had_the_processor(self):
-        """A write that woke its reader: where it was a stranger who ran, nothing of that time is saved."""
-        cpu = str(min(os.sched_getaffinity(0)))
-        hogs = [subprocess.Popen(["taskset", "-c", cpu, "sh", "-c", "while :; do :; done"]) for _ in range(2)]
-        try:
-            report = self.report(self.record("way", "taskset", "-c", cpu, pf.build("advice"), "pipe", 60000, 28))
-        finally:
-            for hog in hogs:
-                hog.kill()
-                hog.wait()
-        (f,) = [f for f in report["findings"] if f["kind"] == "tiny-writes"]
-        why = max(report["streams"], key=lambda s: s["message_count"])["why"]
-        self.assertLess(f["saved_low_ns"], why["flush"]["total_duration_ns"])
-        if 1000 < why["blocked"]["count"] and why["blocked"]["total_duration_ns"] < 100e3 * why["blocked"]["count"]:
-            self.assertGreater(f["saved_high_ns"], 0.9 * (why["flush"]["total_duration_ns"] + why["blocked"]["total_duration_ns"]))
-
-    def test_cost(self):
-        path = self.record("cost", pf.build("habits"), "debug", 1000)
-        env = {**os.environ, "PROVIDE_PROFILING_COST_PER_GB": "0.5"}
-        self.assertIn("cost", [f["kind"] for f in self.report(path, env=env)["findings"]])
+    def test_of_the_timeline(self):
+        """The peak of a storm is that of the timeline, its calls those of its bins."""
+        report = self.report(self.made("storm"))
+        (storm,) = report["findings"]
+        timeline = report["timeline"]
+        self.assertEqual(max(timeline["calls"]) / timeline["bin_seconds"], 10000)
+        self.assertIn("log storm of 1.00 s from orderd+0x10: up to 10 000 output calls a second, where 20 are usual",
+                      storm["title"])
+        self.assertIn(", 4.00 s after the start: 10 000 of 10 000 calls are log lines; 2 threads, 50 % of them by ",
+                      storm["evidence"])
+        self.assertEqual(storm["saved_calls"], 9980)
 
     def test_cost_is_a_setting(self):
         """It is validated, may stand in a file, and can be given to run."""
-        path = self.record("cost", pf.build("habits"), "debug", 1000)
+        path = self.made("quiet")
+        cost = ("\n  ! logs cost {} a month at this rate (10.37 GB at {})\n     most of it, 100 %, from orderd+0x10\n"
+                "     → shorten or sample what that line says\n")
+        env = {**os.environ, "PROVIDE_PROFILING_COST_PER_GB": "0.5"}
+        self.assertEqual([f["kind"] for f in self.report(path, env=env)["findings"]], ["cost"])
+        self.assertIn(cost.format("5.18", "0.50"), command("report", path, env=env).stdout.decode())
         env = {**os.environ, "PROVIDE_PROFILING_COST_PER_GB": "-3"}
         for subcommand in ("report", "show"):
             done = command(subcommand, "--json", path, env=env)
             self.assertEqual(done.stderr.decode(), 'pfprof: PROVIDE_PROFILING_COST_PER_GB="-3" is not a number from '
                              '0 to 1000000; using "0"\n')
-            self.assertNotIn("cost", [f["kind"] for f in json.loads(done.stdout)["findings"]])
+            self.assertEqual(json.loads(done.stdout)["findings"], [])
         config = os.path.join(self.folder, "config.ini")
         with open(config, "w", encoding="utf-8") as file:
-            file.write("[report]\ncost_per_gb = 0.5\n")
+            file.write("[report]\ncost_per_gb = 2\n")
         done = command("report", path, env={**os.environ, "PROVIDE_PROFILING_CONFIG": config})
-        self.assertIn(" GB at 0.50)", done.stdout.decode())
+        self.assertIn(cost.format("20.74", "2.00"), done.stdout.decode())
         done = command("run", "--library", pf.LIB, "--set", "cost_per_gb=2", "--output", "stderr", "--",
                        pf.build("habits"), "debug", 1000, env={**self.env, "PF_DIR": self.folder})
         self.assertIn(" GB at 2.00)", done.stderr.decode())
+
+
+# What each call takes, and how much time passes till the next; how often; what is found first, and what that saves: ns,
+# its limits, calls.
+HABITS = {
+    "tiny": ("write=4000+16000", 10000, "tiny-writes", (43727203, 36587352, 60973892, 9951)),
+    "unbuffered": ("fprintf=4000+16000", 10000, "tiny-writes", (43756445, 36617622, 61010999, 9953)),
+    "dprintf": ("dprintf=4000+16000", 10000, "tiny-writes", (44234583, 37092794, 61631541, 9975)),
+    "flush": ("fprintf=200;fflush=4000+16000", 10000, "flush-per-line", (43756547, 36617727, 61011129, 9954)),
+    "sync": ("write=1000;fsync=1000000+1000000", 300, "flush-per-line", (297000000, 207900000, 415800000, 297)),
+    "lock": ("fputs=60000l150000", 4000, "lock", (None, None, None, None)),
+    "pipe": ("write=2000000v+2000000", 100, "blocked", (200000000, 188000000, 212000000, None)),
+    "eagain": ("write=1000+1000", 20000, "errors", None),
+    "duplicates": ("fprintf=4000+16000", 10000, "duplicates", (44755200, 37562400, 62337600, 9990)),
+    "debug": ("fprintf=4000+16000", 10000, "not-worth", (44800000, 37600000, 62400000, 10000)),
+    "handler": ("printf=2000", 0, "signal-handler", (None, None, None, None)),
+    "short": ("write=2000", 200, "short-writes", (None, None, None, None)),
+    "forked": ("printf=1000", 0, "fork-exec", (None, None, None, None)),
+    "full": ("fprintf=1000", 4000, "errors", (None, None, None, 33)),
+}
+# Those whose time is never asked for: found by the machine's own clock too.
+ANY_CLOCK = ("eagain", "handler", "short", "forked", "full")
+
+HEALTHY = {
+    "buffered": ("fprintf=120+100", 50000), "batched": ("write=5000+5000", 2000), "quiet": ("fprintf=2000+500000", 0),
+    "several": ("write=2000+2000;fsync=1000000", 4000), "steadily": ("fprintf=100+3000", 20000),
+    "whole": ("write=2000+2000", 200), "spawner": ("write=1000", 0), "polls": ("write=2000+20000", 4000),
+    "woken": ("write=2000v+2000", 5000),
+}
+
+
+class Scripted(Case):
+    """Real programs, whose calls take what a script says: what is found, where and what it saves is certain."""
+
+    def cxx(self, level):
+        path = os.path.join(self.folder, "endl" + level)
+        if not os.path.exists(path):
+            if shutil.which("g++") is None:
+                self.skipTest("g++ is not installed")
+            subprocess.run(["g++", level, "-g", os.path.join(pf.SOURCES, "endl.cc"), "-o", path], check=True)
+        return path
+
+    def findings(self, name, *argv, **options):
+        return self.report(self.record(name, *argv, **options))["findings"]
+
+    def kinds(self, name, *argv, **options):
+        return [f["kind"] for f in self.findings(name, *argv, **options)]
+
+    def habit(self, name, **options):
+        """What is found, and where the source says that it should be."""
+        _, count, kind, _ = HABITS[name]
+        found = self.findings(name, pf.build("habits"), name, count, **options)
+        place = next((f["place"] for f in found if f["kind"] == kind), "none")
+        self.assertTrue(any(place.endswith(line) or line + " in " in place for line in places(name)), place)
+        return found
+
+    def test_habits(self):
+        for name, (script, _, kind, saved) in HABITS.items():
+            with self.subTest(name):
+                first = self.habit(name, script=script)[0]
+                self.assertEqual(first["kind"], kind)
+                if saved is not None:
+                    self.assertEqual(saved, tuple(first["saved_" + key] for key in ("ns", "low_ns", "high_ns", "calls")))
+
+    def test_by_any_clock(self):
+        """What is wrong, and not only slow, is found by counting."""
+        for name in ANY_CLOCK:
+            with self.subTest(name):
+                self.habit(name)
+
+    def test_healthy(self):
+        for name, (script, count) in HEALTHY.items():
+            for rate in ("1", "0.05"):
+                with self.subTest(name, rate=rate):
+                    self.assertEqual(self.kinds("healthy", pf.build("habits"), name, count, script=script, rate=rate), [])
+
+    def test_healthy_programs(self):
+        """As many system calls as must be, each of which takes as long as all else."""
+        # A shell of one thread may print between fork and exec.
+        programs = [["bash", "-c", "for i in 1 2 3; do (printf 'hi\\n'; exec true); done"],
+                    ["seq", "100000"], ["find", "/usr/share/doc"], [SYSTEM_PYTHON, "-c", "for i in range(20000): print(i)"],
+                    ["gawk", "BEGIN{for (i = 0; i < 50000; i++) print i}"]]
+        if shutil.which("g++"):
+            programs += [[self.cxx("-O0"), "lines", "20000"]]
+        for program in programs:
+            if shutil.which(program[0]):
+                with self.subTest(program):
+                    self.assertEqual(self.kinds("healthy", *program, script="*=2000+2000"), [])
+
+    def test_what_fails_is_not_tiny(self):
+        self.assertEqual(self.kinds("eagain", pf.build("habits"), "eagain", 20000, script="write=1000+1000"), ["errors"])
+        program = "import os\nfor i in range(10000):\n    try: os.write(99, b'x')\n    except OSError: pass"
+        self.assertEqual(self.kinds("closed", SYSTEM_PYTHON, "-c", program, script="write=1000+1000"), ["errors"])
+        self.assertIn("errors", self.kinds("closed", SYSTEM_PYTHON, "-c", program))
+
+    def test_syncs_at_the_default_rate(self):
+        """They are timed always, since they are rare and long; at rate 0 nothing is."""
+        for rate, timed, kinds in (("0.01", 300, ["flush-per-line"]), ("0", 0, [])):
+            path = self.record("syncs", pf.build("habits"), "sync", 300, rate=rate, script="write=1000;fsync=1000000+1000000")
+            report = self.report(path)
+            (sync,) = [f for f in report["flushes"] if f["name"] == "fsync"]
+            self.assertEqual((sync["message_count"], sync["sampled_count"]), (300, timed))
+            self.assertEqual([f["kind"] for f in report["findings"]], kinds)
+
+    def test_endl(self):
+        """Inlined too: what is the library's own is not to blame, wherever it was compiled."""
+        for how, level in (("cout", "-O0"), ("file", "-O0"), ("cout", "-O2"), ("file", "-O2")):
+            with self.subTest(how, level=level):
+                (found,) = self.findings("endl", self.cxx(level), how, 15000, script="*=4000+16000")
+                self.assertEqual(found["kind"], "endl")
+                self.assertRegex(found["place"], r"endl\.cc:\d+ in say")
+                self.assertIn("std::endl", found["next_step"])
+
+    def test_one_line_of_many_files(self):
+        path = self.record("files", pf.build("advice"), "files", 20000, 40, script="write=4000+16000")
+        report = self.report(path)
+        (found,) = report["findings"]
+        self.assertEqual((found["kind"], found["saved_calls"]), ("tiny-writes", 19902))
+        self.assertIn(" and 19 more, ", found["evidence"])
+        self.assertEqual([s["tiny_write_count"] for s in report["streams"] if s["tiny_write_count"] > 0], [1000] * 20)
+
+    def test_many_small_files(self):
+        """What belongs into different files can't be gathered."""
+        self.assertEqual(self.kinds("small", pf.build("advice"), "small", 3000, 60, script="*=2000+2000;fsync=300000"), [])
+
+    def test_advice(self):
+        """The line and the kind of each advice that can be followed; what its calls took is in its limits."""
+        for words, script, kind in ((("write", 10000, 28), "write=4000+16000", "tiny-writes"),
+                                    (("unbuffered", 10000, 28), "fprintf=4000+16000", "tiny-writes"),
+                                    (("flush", 10000, 1500), "fprintf=200;fflush=4000+16000", "flush-per-line"),
+                                    (("reopen", 10000, 28), "fprintf=200;fclose=4000+16000", "flush-per-line"),
+                                    (("pipe", 10000, 28), "write=4000+16000", "tiny-writes")):
+            with self.subTest(words):
+                (found,) = self.findings("advice", pf.build("advice"), *words, script=script)
+                self.assertEqual((found["kind"], found["thread_count"]), (kind, 1))
+                self.assertIn("advice.c", found["place"])
+                self.assertTrue(0 < found["saved_low_ns"] < 0.95 * found["saved_ns"], found)
+                self.assertTrue(1.05 * found["saved_ns"] < found["saved_high_ns"], found)
+
+    def test_cost(self):
+        env = {**os.environ, "PROVIDE_PROFILING_COST_PER_GB": "0.5"}
+        path = self.record("cost", pf.build("habits"), "debug", 1000, script="fprintf=1000+1000000")
+        *_, cost = self.report(path, env=env)["findings"]
+        self.assertEqual(cost["kind"], "cost")
+        self.assertTrue(re.fullmatch(r"most of it, 100 %, from .*habits\.c:\d+ in debug", cost["evidence"]), cost)
 
 
 if __name__ == "__main__":

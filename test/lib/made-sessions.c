@@ -265,14 +265,16 @@ static made_session *everything(void) {
     made_calls calls = {.site = MADE_LINE(3),
                         .call = PF_CALL_write,
                         .stream = made_add_stream(process, PF_KIND_PIPE, 1, "pipe:[7]"),
-                        .count = 2000,
+                        .count = 1940,
                         .bytes = 700,
                         .ns = 250000,
                         .why = PF_WHY_BLOCKED};
     made_call(worker, &calls);
     made_stack(process, &calls, (uint64_t[]){MADE_LINE(3), MADE_LINE(7), MADE_LINE(8)}, 3);
     for (unsigned i = 0; i < 60; i++) {
+        calls.count = 1;
         calls.ns = 250000 + 1000 * i;
+        made_call(worker, &calls);
         made_event(worker, &calls, i * 100 * MADE_MS);
     }
     calls = (made_calls){.site = MADE_LINE(4),

@@ -328,11 +328,13 @@ void made_event(made_thread *self, const made_calls *of, uint64_t after_ns) {
     };
     struct pf_ring *ring = ring_of(self);
     ring->event[ring->head++ % RING] = event;
-    for (unsigned i = 0; i < PF_SLOT_SLOWEST; i++) {
-        if (event.duration_ns > self->slot->slowest[i].duration_ns) {
-            self->slot->slowest[i] = event;
-            return;
-        }
+    struct pf_event *shortest = self->slot->slowest;
+    for (unsigned i = 1; i < PF_SLOT_SLOWEST; i++) {
+        struct pf_event *one = &self->slot->slowest[i];
+        shortest = one->duration_ns < shortest->duration_ns ? one : shortest;
+    }
+    if (event.duration_ns > shortest->duration_ns) {
+        *shortest = event;
     }
 }
 
