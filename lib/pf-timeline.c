@@ -2,6 +2,7 @@
 // A time series of snapshots in bounded space: when all bins are used, pairs become one and the width
 // of a bin doubles.
 #include "pf-timeline-leaders.h"
+#include "pf-timeline-private.h"
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -68,10 +69,15 @@ static gint64 ns_of(clockid_t clock) {
  * Returns: (transfer full): the timeline
  */
 PfTimeline *pf_timeline_new(gint64 start_unix_ns, guint64 width_ns) {
+    gint64 ago = ns_of(CLOCK_REALTIME) - start_unix_ns;
+    return pf_timeline_new_at(start_unix_ns, ns_of(CLOCK_MONOTONIC) - ago, width_ns);
+}
+
+PfTimeline *pf_timeline_new_at(gint64 start_unix_ns, gint64 start_monotonic_ns, guint64 width_ns) {
     PfTimeline *self = g_new0(PfTimeline, 1);
     g_atomic_ref_count_init(&self->references);
     self->start_unix_ns = start_unix_ns;
-    self->start_monotonic_ns = ns_of(CLOCK_MONOTONIC) - (ns_of(CLOCK_REALTIME) - start_unix_ns);
+    self->start_monotonic_ns = start_monotonic_ns;
     self->width_ns = MAX(width_ns, 1);
     self->processes = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, before_free);
     return self;
