@@ -74,6 +74,7 @@ START_TEST(test_order) {
     }
     add_habits(&more, 2, 5);
     g_autoptr(GPtrArray) five = find_in(more.session);
+    ck_assert_uint_eq(five->len, 5);
     ck_assert_uint_eq(five->len, PF_MOST_FINDINGS);
     ck_assert_str_eq(((const PfFinding *)g_ptr_array_index(five, 0))->kind, "errors");
     for (guint i = 1; i < five->len; i++) {
