@@ -41,6 +41,10 @@ MUTANTS = [
      [(SAVING, "guint unblocked = ~(1u << PF_REASON_BLOCKED);", "guint unblocked = ~0u;")]),
     ("a write to a file makes way for a stranger", "lib findings-writes test_who_makes_way",
      [(SAVING, "kind != PF_STREAM_KIND_FILE && pf_makes_way(stats)", "pf_makes_way(stats)")]),
+    ("a part of the time is known as well as its number of calls", "lib findings-sampled test_tiny",
+     [(SAVING, "squares += part->half_ns * part->half_ns;", "squares += 0;")]),
+    ("a share has limits of its own", "lib findings-sampled test_blocked",
+     [(SAVING, "factor * low * estimate->low_ns", "factor * share->share * estimate->low_ns")]),
     # --- writes
     ("tiny writes are 500 or more", "lib findings-writes test_limits_of_counts",
      [(WRITES, "tiny < PF_LEAST_CALLS", "tiny < PF_LEAST_CALLS - 1")]),
