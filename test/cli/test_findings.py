@@ -118,7 +118,7 @@ ANY_CLOCK = ("eagain", "handler", "short", "forked", "full")
 HEALTHY = {
     "buffered": ("fprintf=120+100", 50000), "batched": ("write=5000+5000", 2000), "quiet": ("fprintf=2000+500000", 0),
     "several": ("write=2000+2000;fsync=1000000", 4000), "steadily": ("fprintf=100+3000", 20000),
-    "whole": ("write=2000+2000", 200), "spawner": ("write=1000", 0), "polls": ("write=2000+20000", 4000),
+    "whole": ("write=2000+2000", 200), "spawner": ("write=1000", 0), "polls": ("write=2000+20000", 1000),
     "woken": ("write=2000v+2000", 5000),
 }
 

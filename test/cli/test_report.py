@@ -9,7 +9,6 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 import unittest
 
 from sessionkit import Case, command, pf, PFPROF, SYSTEM_PYTHON

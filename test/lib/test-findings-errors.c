@@ -76,13 +76,14 @@ END_TEST
 
 // What a failed call takes is not known: a quarter of the time of the others, or four times that.
 START_TEST(test_some_fail) {
-    ck_assert_found(
-        failed(18750, EAGAIN, 6250), .kind = "errors",
-        .title = "orderd+0x10 goes on when write fails with EAGAIN",
-        .evidence = "18 750 of 25 000 calls failed so",
-        .next_step = "wait for POLLOUT, or drop the message and count it; do not try again at once",
-        .place = "orderd+0x10", .saved_ns = 75e6, .low_ns = 42543671.4136, .high_ns = 92883126.4889,
-        .saved_calls = 18750, .wall_percent = 7.5, .thread_count = 1);
+    ck_assert_found(failed(18750, EAGAIN, 6250), .kind = "errors",
+                    .title = "orderd+0x10 goes on when write fails with EAGAIN",
+                    .evidence = "18 750 of 25 000 calls failed so",
+                    .next_step = "wait for POLLOUT, or drop the message and count it; do not try "
+                                 "again at once",
+                    .place = "orderd+0x10", .saved_ns = 75e6, .low_ns = 42543671.4136,
+                    .high_ns = 92883126.4889, .saved_calls = 18750, .wall_percent = 7.5,
+                    .thread_count = 1);
 }
 END_TEST
 
