@@ -75,7 +75,8 @@ struct pf_probe {
     bool certain;
     bool locked; // pf_thread.held is ours
 #ifdef PF_SCRIPTED
-    const struct step *step; // what a test's script says of this call; NULL: nothing (pf-scripted.h)
+    const struct step
+        *step; // what a test's script says of this call; NULL: nothing (pf-scripted.h)
 #endif
 };
 

@@ -73,24 +73,15 @@ static struct step read_step(const char **at) {
     while (!is_end(**at) && **at != ',') {
         char mark = *(*at)++;
         switch (mark) {
-        case 'v':
-            step.voluntary = true;
-            break;
-        case 'i':
-            step.involuntary = true;
-            break;
+        case 'v': step.voluntary = true; break;
+        case 'i': step.involuntary = true; break;
         case 'l':
             step.locked = true;
             step.lock_ns = number(at);
             break;
-        case '+':
-            step.gap_ns = number(at);
-            break;
-        case '*':
-            step.count = (uint32_t)number(at);
-            break;
-        default:
-            refuse(*at - 1, "no such mark");
+        case '+': step.gap_ns = number(at); break;
+        case '*': step.count = (uint32_t)number(at); break;
+        default: refuse(*at - 1, "no such mark");
         }
     }
     if (step.count == 0) {

@@ -4,8 +4,8 @@
 // Each thread has a clock of its own, which begins where the script says and stands still but for its
 // timed calls.  A call in which others were timed (a stream's writer that writes) ends when its script
 // says so, or when they have ended, if that is later.
-#include "pf-scripted.h"
 #include "pf-process.h"
+#include "pf-scripted.h"
 #include "script.h"
 #include <linux/perf_event.h>
 #include <sys/mman.h>
@@ -57,8 +57,8 @@ static bool is_practice(const struct pf_slot *slot) {
 
 void pf_scripted_begin(struct pf_probe *probe) {
     const struct pf_entry *entry = probe->entry;
-    probe->step = is_practice(probe->slot) ? NULL
-                                           : script_step(pf_key_call(entry->key), entry->calls);
+    probe->step =
+        is_practice(probe->slot) ? NULL : script_step(pf_key_call(entry->key), entry->calls);
 }
 
 bool pf_scripted_is_locked(const struct pf_probe *probe) {
