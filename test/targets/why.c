@@ -8,7 +8,8 @@
 //   why stdio     nothing but formatting
 //   why cancel    a thread is cancelled that had waited for a FILE
 // Leaves the truth in $PF_DIR/why, one `name ns` a line: the time of all calls, of the writer inside
-// them, of one clock read, the mean of a call that only formats; and how often it was flushed.
+// them, of one clock read, the mean of a call that only formats; how often it was flushed, and in the
+// buffer's case in which calls, as `flushed_in N`, from 1.
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -28,6 +29,7 @@ static uint64_t now(void) {
 
 static uint64_t calls_ns, writer_ns, format_ns, flushes;
 static long sleep_ns, spin_ns;
+static int call_number, flushed_in[200];
 
 static ssize_t writer(void *cookie, const char *data, size_t size) {
     (void)cookie, (void)data;
@@ -38,7 +40,10 @@ static ssize_t writer(void *cookie, const char *data, size_t size) {
     while (now() - start < (uint64_t)spin_ns) {
     }
     __atomic_fetch_add(&writer_ns, now() - start, __ATOMIC_RELAXED);
-    __atomic_fetch_add(&flushes, 1, __ATOMIC_RELAXED);
+    uint64_t before = __atomic_fetch_add(&flushes, 1, __ATOMIC_RELAXED);
+    if (before < sizeof flushed_in / sizeof *flushed_in) {
+        flushed_in[before] = call_number;
+    }
     return (ssize_t)size;
 }
 
@@ -48,19 +53,23 @@ static FILE *open_slow(size_t buffer) {
     return file;
 }
 
-static void *print_all(void *argument) {
-    FILE *file = argument;
-    for (int i = 0; i < 150; i++) {
+static void print_lines(FILE *file, int count) {
+    for (int i = 0; i < count; i++) {
         uint64_t start = now();
         fprintf(file, "line %d of a thread\n", i);
         __atomic_fetch_add(&calls_ns, now() - start, __ATOMIC_RELAXED);
     }
+}
+
+static void *print_all(void *file) {
+    print_lines(file, 150);
     return NULL;
 }
 
 static void do_lock(void) {
     sleep_ns = 200000;
     FILE *file = open_slow(0);
+    print_lines(file, 1); // so that no two threads make their first call at once
     pthread_t threads[4];
     for (int i = 0; i < 4; i++) {
         pthread_create(&threads[i], NULL, print_all, file);
@@ -105,15 +114,31 @@ static void do_stderr(void) {
 
 // A thread waits for the lock, gets it, and is cancelled in the writer: says whether the lock is free
 // afterwards, 0 on descriptor 1 when it is.
+static volatile int is_writing;
+static volatile pid_t waiter;
+
 static ssize_t wait_in_writer(void *cookie, const char *data, size_t size) {
     (void)cookie, (void)data;
+    is_writing = 1;
     pause();
     return (ssize_t)size;
 }
 
 static void *print_one(void *file) {
+    waiter = gettid();
     fprintf(file, "cancelled\n");
     return NULL;
+}
+
+static int is_asleep(pid_t tid) {
+    char path[64], text[256];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
+    int fd = open(path, O_RDONLY);
+    ssize_t size = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[size > 0 ? size : 0] = 0;
+    char *name_end = strrchr(text, ')');
+    return name_end != NULL && strncmp(name_end, ") S", 3) == 0;
 }
 
 static void do_cancel(void) {
@@ -122,9 +147,13 @@ static void do_cancel(void) {
     pthread_t thread;
     flockfile(file);
     pthread_create(&thread, NULL, print_one, file);
-    usleep(50000);
+    while (!waiter || !is_asleep(waiter)) {
+        usleep(1000);
+    }
     funlockfile(file);
-    usleep(100000);
+    while (!is_writing) {
+        usleep(1000);
+    }
     pthread_cancel(thread);
     pthread_join(thread, NULL);
     (void)!write(1, ftrylockfile(file) == 0 ? "free\n" : "held\n", 5);
@@ -138,6 +167,7 @@ static void do_buffer(void) {
     FILE *file = open_slow(200 * WIDTH);
     for (int i = 0; i < CALLS; i++) {
         double x = 1 + i * 1e-6;
+        call_number = i + 1;
         uint64_t start = now();
         fprintf(file,
                 "%19.15f %19.15f %19.15f %19.15f %19.15f %19.15f %19.15f %19.15f %19.15f "
@@ -190,12 +220,16 @@ int main(int argc, char **argv) {
             }
             uint64_t clock_ns = (now() - start) / 10000;
             modes[i].run();
-            char text[300];
+            char text[4096];
             int size = snprintf(text, sizeof text,
                                 "calls %llu\nwriter %llu\nclock %llu\nformat %llu\nflushes %llu\n",
                                 (unsigned long long)calls_ns, (unsigned long long)writer_ns,
                                 (unsigned long long)clock_ns, (unsigned long long)format_ns,
                                 (unsigned long long)flushes);
+            for (uint64_t i = 0; i < flushes && flushed_in[i % 200]; i++) {
+                size += snprintf(text + size, sizeof text - (size_t)size, "flushed_in %d\n",
+                                 flushed_in[i % 200]);
+            }
             return leave(text, size);
         }
     }
