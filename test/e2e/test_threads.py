@@ -76,14 +76,16 @@ class Threads(pf.Case):
             )
 
     def test_main_returns_while_another_thread_makes_the_segment(self):
-        # Waited for, and beyond patience: 0.1 and 0.6 s in the middle of the segment's making.
+        # Held up in the middle of the segment's making: for 0.5 s, with a patience of 200 pauses that take 20 ms
+        # each; and for 3 s, with one of 200 pauses of 1 ms.
         strace = pf.need("strace")
-        for delay in (100000, 600000):
-            with self.subTest(delay=delay):
+        for held_up, pauses in ((500000, 20000), (3000000, 0)):
+            with self.subTest(held_up=held_up):
                 run = pf.prepare()
                 log = os.path.join(run.folder, "strace")
-                pf.execute([strace, "-f", "-qq", "-o", log, "-e", "trace=fallocate", "-e",
-                            f"inject=fallocate:delay_enter={delay}", pf.build("threads"), "exiting"],
+                pf.execute([strace, "-f", "-qq", "-o", log, "-e", "trace=fallocate,clock_nanosleep", "-e",
+                            f"inject=fallocate:delay_enter={held_up}", "-e",
+                            f"inject=clock_nanosleep:delay_enter={pauses}", pf.build("threads"), "exiting"],
                            run=run)
                 with open(log, encoding="utf-8") as lines:
                     held = "fallocate" in lines.read()
@@ -91,7 +93,7 @@ class Threads(pf.Case):
                     self.skipTest("strace cannot hold a system call up here")
                 self.assertEqual(run.status, 0, run.stderr[-500:])
                 every = sum(run.summaries().values(), [])
-                if delay == 100000:
+                if pauses:
                     (one,) = (o for o in every if o["process"]["program"] == "threads")
                 else:  # there was no segment to take the program's name from
                     (one,) = (o for o in every if o["process"]["program"] != "strace")

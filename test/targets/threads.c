@@ -2,6 +2,7 @@
 // Threads that write, each keeping its own account.
 //
 //   threads mix T N      T threads, N rounds each of write, writev, fprintf, fputs and dprintf
+//   threads led T N      the same, when main has written once: no two threads are the first ones
 //   threads short T N    T threads one after another (20 at a time), N writes each
 //   threads small        a thread with the smallest stack that pthreads allow
 //   threads pexit        main leaves by pthread_exit, another thread writes on
@@ -25,6 +26,18 @@ static void must(int fine) {
     if (!fine) {
         abort();
     }
+}
+
+// As /proc has it: R, S, Z ...
+static char state_of(pid_t tid) {
+    char path[64], text[256];
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)tid);
+    int fd = open(path, O_RDONLY);
+    ssize_t size = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[size > 0 ? size : 0] = 0;
+    char *name_end = strrchr(text, ')');
+    return name_end != NULL ? name_end[2] : 0;
 }
 
 static void *mix(void *argument) {
@@ -68,24 +81,28 @@ static void *on_shared(void *argument) {
 }
 
 static void *slow(void *argument) {
-    usleep(200000);
+    while (state_of(getpid()) != 'Z') {
+        usleep(1000); // main has left
+    }
     return plain(argument);
 }
 
-static volatile int started;
+static long written;
 static void *endless(void *argument) {
     (void)argument;
     struct truth *w = truth_new("write");
     for (;;) {
         truth_write(w, null, "a line of text\n", 15);
-        started = 1;
+        __atomic_fetch_add(&written, 1, __ATOMIC_RELAXED);
     }
     return NULL;
 }
 
 static int tube[2];
+static volatile pid_t writer;
 static void *blocked(void *argument) {
     struct truth *w = argument;
+    writer = gettid();
     for (;;) {
         truth_write(w, tube[1], "a piece for a pipe that will be full\n", 37);
     }
@@ -129,7 +146,11 @@ int main(int argc, char **argv) {
     truth_open();
     null = open("/dev/null", O_WRONLY);
     must(null >= 0);
-    if (strcmp(mode, "mix") == 0) {
+    int led = strcmp(mode, "led") == 0;
+    if (led) {
+        truth_write(truth_new("write"), null, "a line of text\n", 15);
+    }
+    if (led || strcmp(mode, "mix") == 0) {
         must(pthread_barrier_init(&all, NULL, (unsigned)count) == 0);
         spread(mix, count, count);
     } else if (strcmp(mode, "short") == 0) {
@@ -154,7 +175,9 @@ int main(int argc, char **argv) {
         must(pipe(tube) == 0);
         struct truth *w = truth_new("write");
         must(pthread_create(&thread, NULL, blocked, w) == 0);
-        usleep(100000);
+        while (!writer || w->begun == w->ended || state_of(writer) != 'S') {
+            usleep(1000);
+        }
         must(pthread_cancel(thread) == 0 && pthread_join(thread, &result) == 0);
         must(result == PTHREAD_CANCELED);
         plain(NULL);
@@ -168,10 +191,9 @@ int main(int argc, char **argv) {
         for (int i = 0; i < 4; i++) {
             must(pthread_create(&thread, NULL, endless, NULL) == 0);
         }
-        while (!started) {
+        while (__atomic_load_n(&written, __ATOMIC_RELAXED) < 1000) {
             usleep(1000);
         }
-        usleep(20000);
     } else {
         return 2;
     }
