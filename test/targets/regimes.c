@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls as slow as a shared word says, and what all of them took by the target's own clock.
 //
-//   regimes FILE CALLS   FILE: 8 bytes, mapped; the first 4 say how many microseconds a call takes
+//   regimes FILE CALLS   FILE: 16 bytes, mapped: how many microseconds a call takes; how many calls may
+//                        be made so far; how many have been
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdint.h>
@@ -28,13 +29,16 @@ static ssize_t slow_write(void *cookie, const char *text, size_t size) {
 
 int main(int argc, char **argv) {
     int fd = open(argv[1], O_RDWR);
-    word = mmap(NULL, 8, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    word = mmap(NULL, 16, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     close(fd);
     FILE *slow = fopencookie(NULL, "w", (cookie_io_functions_t){.write = slow_write});
     setvbuf(slow, NULL, _IONBF, 0);
     uint64_t truth = 0;
-    word[1] = 1;
-    for (long left = atol(argv[2]); left > 0; left--) {
+    uint32_t calls = (uint32_t)atol(argv[2]);
+    for (uint32_t made = 0; made < calls; word[2] = ++made) {
+        while (made == word[1]) {
+            usleep(100);
+        }
         uint64_t begun = now();
         fputs("hello", slow);
         truth += now() - begun;
