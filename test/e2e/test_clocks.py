@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import time
-import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pfharness as pf
@@ -59,6 +58,22 @@ class Clocks(pf.Case):
         one = self.steps((0, 3000 * DAY))
         self.assertAlmostEqual(one["metrics"]["uptime_seconds"], 3000 * DAY, delta=60)
         self.assertEqual(one["metrics"]["message_count"], 4)
+
+    def test_long_calls_to_the_nanosecond(self):
+        """A day, and eight years, in one call; on a machine that has run for thirty."""
+        for ns in (DAY * 10**9 + 1, 3000 * DAY * 10**9 + 1):
+            for rate in ("1.0", "0.5"):
+                with self.subTest(ns=ns, rate=rate):
+                    run = pf.execute([pf.build("procs"), "tail"], SAMPLE_RATE=rate,
+                                     script=f"start={10950 * DAY * 10**9};write={ns},1000*3")
+                    metrics = run.only()["metrics"]
+                    timed = metrics["sampled_count"] - 1  # besides the first, which always is
+                    self.assertEqual(metrics["max_ns"], ns)
+                    self.assertEqual(metrics["total_duration_ns"], ns + 1000 * timed)
+                    self.assertAlmostEqual(metrics["uptime_seconds"], (ns + 1000 * timed) / 1e9, delta=1e-6)
+                    if rate == "1.0":
+                        # A double: in years, to 32 ns.
+                        self.assertEqual(metrics["estimated_total_duration_ns"], int(float(ns + 3000)))
 
     def test_a_wall_clock_that_lies(self):
         """A preloaded faketime bends the target's clocks, not ours, on whichever side it is."""

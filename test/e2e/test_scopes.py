@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import unittest
 
 import pfharness as pf
 
@@ -100,6 +99,15 @@ class Scopes(pf.Case):
         # A scope left by longjmp is not charged any more once the one around it has ended.
         for name in ("jumper", "recurse", "early"):
             self.assertEqual(scopes[name]["output_sampled_count"], 0, name)
+
+    def test_what_output_took_of_it(self):
+        """Each call in it takes 1000 ns, and 500 more pass before it ends."""
+        run = pf.execute([compiled(self, "gcc", TARGET), "600"], script="write=1000+500;*=70")
+        checkout = self.by_name(run.summaries()[run.pid][0])["checkout"]
+        self.assertEqual(checkout["total_duration_ns"], 600 * 1500)
+        self.assertEqual(checkout["max_ns"], 1500)
+        self.assertEqual(checkout["estimated_output_ns"], 600 * 1000)
+        self.assertAlmostEqual(checkout["output_share"], 2 / 3, delta=1e-5)
 
     def test_by_sample(self):
         self.check_target(compiled(self, "gcc", TARGET), rate="0.05")

@@ -105,6 +105,16 @@ class Summary(pf.Case):
         self.assertRegex(text, r"(?m)^  all messages together: not enough samples; .*\n"
                                r"    without 3 001 flushes, of which [0-9]+ were timed$")
 
+    def test_the_total_by_a_script(self):
+        text = pf.execute([pf.build("habits"), "flush", "3000"], FORMAT="text", OUTPUT="stderr",
+                          script="fprintf=1000+2000;fflush=3000;fclose=500").stderr.decode("utf-8")
+        self.assertIn("\n  all calls together: 12.0 ms, every call timed, 66.7 % of wall\n"
+                      "    3.00 ms in messages, 9.00 ms in 3 001 flushes\n", text)
+        hottest = text[text.index("hottest call sites"):]
+        self.assertRegex(hottest, r"fflush +3\.00k 9\.00 ms +75 % ")
+        self.assertRegex(hottest, r"fprintf +3\.00k 3\.00 ms +25 % ")
+        self.assertRegex(text, r"slowest +3\.00 µs at [0-9:.]+ fflush ")
+
     def test_text(self):
         long_name = "x" * 300
         for program in (
