@@ -9,6 +9,14 @@ struct check_test {
     int times;
 };
 
+// ck_assert_msg for what is asserted a million times: Check's own writes down each time where it is.
+#define check_often(condition, ...)                                                                \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            ck_abort_msg(#condition ": " __VA_ARGS__);                                             \
+        }                                                                                          \
+    } while (0)
+
 // A list that ends with {NULL}, each in a process of its own (CK_FORK).  For main to return.
 static inline int check_main(const char *name, const struct check_test *tests) {
     Suite *suite = suite_create(name);

@@ -27,7 +27,7 @@ START_TEST(skips_are_geometric) {
     double width = ceil(0.1 / rate);
     for (unsigned i = 0; i < DRAWS; i++) {
         int32_t skip = pf_skip_draw(factor, &random);
-        ck_assert_int_ge(skip, 0);
+        check_often(skip >= 0, "draw %u", i);
         sum += skip;
         unsigned cell = (unsigned)(skip / width);
         counts[cell < CELLS ? cell : CELLS]++;
@@ -58,11 +58,11 @@ END_TEST
 START_TEST(every_value_falls_into_its_bucket) {
     for (uint64_t value = 0; value < 1ull << 43; value += 1 + value / 64) {
         unsigned bucket = pf_hist_bucket(value);
-        ck_assert_uint_lt(bucket, PF_HIST_BUCKETS);
-        ck_assert_uint_le(pf_hist_low(bucket), value);
-        ck_assert_uint_gt(pf_hist_low(bucket + 1), value);
+        check_often(bucket < PF_HIST_BUCKETS, "%llu", (unsigned long long)value);
+        check_often(pf_hist_low(bucket) <= value, "%llu", (unsigned long long)value);
+        check_often(pf_hist_low(bucket + 1) > value, "%llu", (unsigned long long)value);
         double width = (double)(pf_hist_low(bucket + 1) - pf_hist_low(bucket));
-        ck_assert(width == 1 || width <= (double)value / 16);
+        check_often(width == 1 || width <= (double)value / 16, "%llu", (unsigned long long)value);
     }
     ck_assert_uint_eq(pf_hist_bucket(UINT64_MAX), PF_HIST_BUCKETS - 1);
 }
