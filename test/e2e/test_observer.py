@@ -5,8 +5,6 @@ import os
 import shutil
 import signal
 import struct
-import time
-import unittest
 
 import pfharness as pf
 
@@ -40,50 +38,76 @@ class Observer(pf.Case):
         settings = {"COMMAND": STEER, "SAMPLER": "adaptive", "SAMPLE_RATE": "0.01", **settings}
         return pf.start(argv, **settings)
 
-    def say(self, process, lines, pause=0.0):
+    def say(self, process, lines):
         for _ in range(lines):
             process.stdin.write(b"hello\n")
             process.stdin.flush()
             self.assertEqual(process.stdout.readline(), b"hello\n")
-            time.sleep(pause)
 
     def echo(self, **settings):
         return self.start([pf.build("echo")], stdin=pf.subprocess.PIPE, **settings)
 
-    def until(self, what, seconds=20):
-        end = time.monotonic() + seconds
-        while not what() and time.monotonic() < end:
-            time.sleep(0.02)
-        self.assertTrue(what())
+    def timed(self, run, process):
+        (path,) = [p for p in run.segments() if os.path.basename(p).startswith(f"{process.pid}-")]
+        return pf.dump_segment(path)["metrics"]["sampled_count"]
+
+    def say_until_timed(self, run, process):
+        """Says lines until one is timed that would not be without the observer; the rate is 1 from then on."""
+        def is_timed():
+            before = self.timed(run, process)
+            self.say(process, 1)
+            return self.timed(run, process) > before
+
+        self.say(process, 1)  # there is a segment
+        pf.wait_for(is_timed, "a timed call")
 
     def test_the_target_sees_nothing(self):
         for argument in ([], ["ignore"]):
             with self.subTest(argument=argument):
-                run, process = self.start([pf.build("observed"), *argument])
+                run, process = self.start([pf.build("observed"), *argument], stdin=pf.subprocess.PIPE)
                 folder = os.path.join(run.runtime, "pfprof")
-                self.until(lambda: observers(folder) or process.poll() is not None)
-                seen = observers(folder)
-                pf.finish(run, process)
+                seen = pf.wait_for(lambda: observers(folder), "an observer")
+                pf.finish(run, process)  # its input ends: it looks whether it notices
                 self.assertEqual((run.status, run.stderr), (0, b""))
-                self.assertEqual(len(seen), 1, "there was no observer to be noticed")
+                self.assertEqual(len(seen), 1)
 
     def test_it_steers_is_reused_and_ends(self):
-        run, first = self.echo()
+        path = os.path.join(pf.SCRATCH, "all")
+        with open(path, "w", encoding="ascii") as file:
+            file.write("-> 1\n")
+        run, first = self.echo(SAMPLER="pattern", RULES=path, SAMPLE_RATE="0")
         folder = os.path.join(run.runtime, "pfprof")
         self.say(first, 20)
-        self.until(lambda: len(observers(folder)) == 1)
-        _, second = self.start([pf.build("echo")], stdin=pf.subprocess.PIPE, run=run)
-        self.say(second, 20)
-        self.say(first, 300, 0.004)
-        self.say(second, 300, 0.004)
+        pf.wait_for(lambda: len(observers(folder)) == 1, "an observer")
+        _, second = self.start([pf.build("echo")], stdin=pf.subprocess.PIPE, run=run, SAMPLER="pattern", RULES=path,
+                               SAMPLE_RATE="0")
+        for process in (first, second):
+            self.say_until_timed(run, process)
+            before = self.timed(run, process)
+            self.say(process, 200)
+            self.assertEqual(self.timed(run, process), before + 200)
         self.assertEqual(len(observers(folder)), 1)
         for process in (first, second):
             pf.finish(run, process)
             self.assertEqual(run.status, 0)
-            metrics = run.summaries()[process.pid][-1]["metrics"]
-            # At 0.01 it would be 3 of 320, and the first 32 of them; the budget is good for far more.
-            self.assertGreater(metrics["sampled_count"], 40)
-        self.until(lambda: not observers(folder))
+        pf.wait_for(lambda: not observers(folder), "the observer's end")
+
+    def test_what_it_learns_is_said(self):
+        """A budget that is all of the program's CPU time is good for every call, at whatever rate it begins."""
+        run, process = self.echo(OVERHEAD_BUDGET="1", SAMPLE_RATE="0.0001")
+        self.say(process, 50)
+        pf.wait_for(lambda: self.say(process, 5) or self.rates(run) == {1.0}, "the rate 1")
+        pf.finish(run, process)
+
+    def rates(self, run):
+        """Of single sites, in the control block (docs/segment-format.md)."""
+        (path,) = run.segments()
+        with open(path, "rb") as file:
+            file.seek(512)
+            control = file.read(1552)
+        used = struct.unpack_from("<I", control, 20)[0]
+        return {struct.unpack_from("<d", control, 64 + 24 * i + 16)[0] for i in range(min(used, 62))} or \
+            {struct.unpack_from("<d", control, 8)[0]}
 
     def starts(self, folder):
         """What steer.lock says: docs/segment-format.md, steer.lock."""
@@ -104,8 +128,8 @@ class Observer(pf.Case):
         run, first = self.echo(OVERHEAD_BUDGET="1", SAMPLE_RATE="0.0001")
         folder = os.path.join(run.runtime, "pfprof")
         self.say(first, 50)
-        # It learns from calls: on a busy machine the first ones may not tell enough.
-        self.until(lambda: self.say(first, 5) or list(self.starts(folder).values()) == [1])
+        # It learns from calls: the first ones may not tell enough.
+        pf.wait_for(lambda: self.say(first, 5) or list(self.starts(folder).values()) == [1], "the rate to begin with")
         (observer,) = observers(folder)
         other = os.path.join(pf.SCRATCH, "another")
         shutil.copy(pf.build("echo"), other)
@@ -125,11 +149,11 @@ class Observer(pf.Case):
         with open(path, "w", encoding="ascii") as file:
             file.write("function=write -> 1\n")
         run, process = self.echo(SAMPLER="pattern", RULES=path, SAMPLE_RATE="0")
-        self.say(process, 1)
-        self.until(lambda: observers(os.path.join(run.runtime, "pfprof")))
-        self.say(process, 200, 0.003)
+        self.say_until_timed(run, process)
+        before = self.timed(run, process)
+        self.say(process, 200)
         pf.finish(run, process)
-        self.assertGreater(run.only()["metrics"]["sampled_count"], 20)
+        self.assertEqual(run.only()["metrics"]["sampled_count"], before + 200)
 
     def test_no_command(self):
         for command in ("/nowhere/pfprof", "pfprof", "/dev/null"):
@@ -144,18 +168,26 @@ class Observer(pf.Case):
             self.assertEqual(observers(os.path.join(run.runtime, "pfprof")), [])
 
     def test_fixed_starts_nothing(self):
-        run, process = self.echo(SAMPLER="fixed")
-        self.say(process, 3)
-        time.sleep(0.1)
-        self.assertEqual(observers(os.path.join(run.runtime, "pfprof")), [])
-        pf.finish(run, process)
+        """What would be started leaves a mark; the second run's says that it had the time to."""
+        ran = []
+        for sampler in ("fixed", "adaptive"):
+            marker = os.path.join(pf.SCRATCH, f"marker-{sampler}")
+            with open(marker, "w", encoding="ascii") as file:
+                file.write(f"#!/bin/sh\n: > '{marker}.ran'\n")
+            os.chmod(marker, 0o755)
+            ran.append(marker + ".ran")
+            run, process = self.echo(SAMPLER=sampler, COMMAND=marker)
+            self.say(process, 3)
+            pf.finish(run, process)
+            self.assertEqual(run.status, 0)
+        pf.wait_for(lambda: os.path.exists(ran[1]), "what is started")
+        self.assertFalse(os.path.exists(ran[0]))
 
     def test_a_killed_observer_leaves_the_target_alone(self):
         run, process = self.echo()
         folder = os.path.join(run.runtime, "pfprof")
         self.say(process, 5)
-        self.until(lambda: observers(folder))
-        os.kill(observers(folder)[0], 9)
+        os.kill(pf.wait_for(lambda: observers(folder), "an observer")[0], 9)
         self.say(process, 50)
         pf.finish(run, process)
         self.assertEqual(run.status, 0)

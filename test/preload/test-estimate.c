@@ -145,7 +145,7 @@ static void check_coverage(const struct law *law, const struct situation *at, st
 }
 
 // With a fixed seed: the same runs each time.  Every situation has 100 to 1,000 runs, of stretches of one pool of calls;
-// test/machine/measure_estimates.py has 2,000 runs of each, of calls drawn anew, and no such allowance.
+// test/machine/measure_estimates.py draws each run's calls anew.
 START_TEST(the_interval_covers_the_truth) {
     const struct law *law = &laws[_i];
     begin_chance();
