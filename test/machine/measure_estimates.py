@@ -27,7 +27,7 @@ def by_law(lines):
 
 def measure_coverage(table):
     """Intervals of estimates that hold the truth, by law: the worst of each law's situations."""
-    runs = len(table.rounds(500, 20))
+    runs = len(table.rounds(500, 60))
     for law, lines in by_law(rows("test-estimate", runs)):
         printed = [(float(rate), float(covered) / 100, round(runs * (1 - float(refused) / 100)))
                    for _, _, _, rate, covered, _, refused in lines if covered != "-"]
@@ -44,7 +44,7 @@ def measure_coverage(table):
 
 def measure_coverage_of_several_rates(table):
     """The same where samplers change the rates while a program runs."""
-    runs = len(table.rounds(300, 20))
+    runs = len(table.rounds(300, 60))
     for law, lines in by_law(rows("test-weights", runs)):
         shares = [(float(line[4]) / 100, round(runs * (1 - float(line[6]) / 100))) for line in lines]
         low, n = min(shares)
