@@ -42,6 +42,133 @@ static pf_line_run draw(guint timed, gdouble mean, gdouble drift, gdouble burst)
 
 static void clear_run(gpointer data) { pf_histogram_unref(((pf_line_run *)data)->histogram); }
 
+// --- to the digit
+
+#define P_OF_FOUR 0.0125     // of four numbers, so that one comparison in twenty errs in any
+#define Z_OF_FOUR 2.49770547 // the normal quantile for it
+#define T_4 2.77644511       // Student's for p = 0.05, four degrees of freedom
+
+// `same` calls of `ns`, and as many of `other`.
+static pf_line_run made_run(gdouble calls, guint same, guint64 ns, guint64 other) {
+    g_autofree guint64 *values = g_new(guint64, 2 * same);
+    for (guint i = 0; i < same; i++) {
+        values[i] = ns;
+        values[same + i] = other;
+    }
+    return (pf_line_run){calls, 20 * calls, 0, pf_histogram_new_from_values(values, 2 * same)};
+}
+
+static GArray *side_of(const pf_line_run *runs, guint count) {
+    GArray *side = g_array_new(FALSE, TRUE, sizeof(pf_line_run));
+    g_array_set_clear_func(side, clear_run);
+    return g_array_append_vals(side, runs, count);
+}
+
+// What two sides of `count` runs each are compared to; they are given away.
+static void compare_runs(const pf_line_run *before, const pf_line_run *after, guint count,
+                         gdouble noise, gdouble p, PfChange ret_change[PF_CHANGES]) {
+    PfChange *const changes[] = {&ret_change[0], &ret_change[1], &ret_change[2], &ret_change[3]};
+    g_autoptr(GArray) a = side_of(before, count);
+    g_autoptr(GArray) b = side_of(after, count);
+    pf_runs_compare(a, b, noise, &(pf_machine){0}, p, changes);
+}
+
+static void check_limits(const PfChange *change, gdouble ratio, gdouble half) {
+    ck_assert(change->is_known);
+    ck_assert_double_eq_tol(change->percent, 100 * (exp(ratio) - 1), 1e-5);
+    ck_assert_double_eq_tol(change->low, 100 * (exp(ratio - half) - 1), 1e-5);
+    ck_assert_double_eq_tol(change->high, 100 * (exp(ratio + half) - 1), 1e-5);
+}
+
+// 10,000 ns lie in a bucket of 9,728 to 10,239, 11,000 in one of 10,752 to 11,263: their middles are known, and by
+// the width of a bucket how well.
+#define BEFORE_NS 9983.5
+#define AFTER_NS 11007.5
+#define WIDTH_NS 512.0
+
+START_TEST(test_a_pair_to_the_digit) {
+    PfChange change[PF_CHANGES] = {0};
+    gdouble bucket = WIDTH_NS * WIDTH_NS / 12;
+    gdouble one = bucket / (BEFORE_NS * BEFORE_NS);
+    gdouble other = bucket / (AFTER_NS * AFTER_NS);
+    pf_line_run before = made_run(4000, 200, 10000, 10000);
+    pf_line_run after = made_run(4000, 200, 11000, 11000);
+    compare_runs(&before, &after, 1, 0.03, P_OF_FOUR, change);
+    gdouble ratio = log(AFTER_NS / BEFORE_NS);
+    check_limits(&change[2], ratio, Z_OF_FOUR * sqrt(one + other + 0.0009));
+    check_limits(&change[3], ratio, Z_OF_FOUR * sqrt(one + other + 0.0009));
+    check_limits(&change[0], 0, 0); // the same number of calls: no doubt
+    check_limits(&change[1], 0, Z_OF_FOUR * 0.03);
+    ck_assert_double_eq(change[3].before, 4000 * BEFORE_NS);
+    ck_assert_double_eq(change[3].after, 4000 * AFTER_NS);
+    // Other numbers of calls: how often something happens varies by its root.
+    before = made_run(4000, 200, 10000, 10000);
+    after = made_run(5000, 200, 10000, 10000);
+    compare_runs(&before, &after, 1, 0.03, P_OF_FOUR, change);
+    gdouble counted = 1.0 / 4000 + 1.0 / 5000;
+    check_limits(&change[0], log(1.25), Z_OF_FOUR * sqrt(counted + 0.0009));
+    check_limits(&change[3], log(1.25), Z_OF_FOUR * sqrt(counted + 2 * one + 0.0009));
+    // A clock that costs 40 ns tells latencies no better than half of that.
+    before = made_run(4000, 200, 10000, 10000);
+    after = made_run(4000, 200, 10000, 10000);
+    before.clock_ns = 40;
+    compare_runs(&before, &after, 1, 0, P_OF_FOUR, change);
+    check_limits(&change[2], 0, Z_OF_FOUR * sqrt(2 * one + 400 / (BEFORE_NS * BEFORE_NS)));
+}
+END_TEST
+
+// The middle half of two lengths is both, in equal parts, with their spread as its error; and what is in the outer
+// quarters does not move it.
+START_TEST(test_the_middle_half) {
+    PfChange change[PF_CHANGES] = {0};
+    pf_line_run before = made_run(4000, 200, 10000, 11000);
+    pf_line_run after = made_run(4000, 200, 10000, 11000);
+    compare_runs(&before, &after, 1, 0, P_OF_FOUR, change);
+    gdouble mean = (BEFORE_NS + AFTER_NS) / 2;
+    gdouble deviation = (AFTER_NS - BEFORE_NS) / 2;
+    gdouble sampling = 4 * deviation * deviation / 400;
+    gdouble buckets = 2 * WIDTH_NS * WIDTH_NS / 12 / 4;
+    ck_assert_double_eq(change[2].before, mean);
+    check_limits(&change[2], 0, Z_OF_FOUR * sqrt(2 * (sampling + buckets)) / mean);
+    guint64 values[400];
+    for (guint i = 0; i < 400; i++) {
+        values[i] = i < 80 ? 10 : i < 320 ? 10000 : 90000000;
+    }
+    before = (pf_line_run){4000, 4000, 0, pf_histogram_new_from_values(values, 400)};
+    after = made_run(4000, 200, 10000, 10000);
+    compare_runs(&before, &after, 1, 0, P_OF_FOUR, change);
+    ck_assert_double_eq(change[2].before, BEFORE_NS);
+    ck_assert_double_eq(change[2].percent, 0);
+    // 139 timed calls are too few, 140 are enough.
+    for (guint timed = 138; timed <= 140; timed += 2) {
+        before = made_run(4000, timed / 2, 10000, 10000);
+        after = made_run(4000, 200, 11000, 11000);
+        compare_runs(&before, &after, 1, 0, P_OF_FOUR, change);
+        ck_assert_int_eq(change[2].is_known, timed == 140);
+    }
+}
+END_TEST
+
+START_TEST(test_several_to_the_digit) {
+    PfChange change[PF_CHANGES] = {0};
+    // Logarithms a tenth's apart: each side's squared deviations are 2 L^2.
+    pf_line_run before[3] = {{1000, 1, 0, NULL}, {1100, 1, 0, NULL}, {1210, 1, 0, NULL}};
+    pf_line_run after[3] = {{2000, 1, 0, NULL}, {2200, 1, 0, NULL}, {2420, 1, 0, NULL}};
+    compare_runs(before, after, 3, 5, 0.05, change); // their own spread counts, not the noise
+    check_limits(&change[0], log(2), T_4 * log(1.1) * sqrt(2.0 / 3));
+    ck_assert_double_eq_tol(change[0].before, 3310.0 / 3, 1e-9);
+    // Runs that differ less than chance has it: it is not believed.
+    for (guint i = 0; i < 3; i++) {
+        before[i].calls = 1000;
+        after[i].calls = 2000;
+    }
+    compare_runs(before, after, 3, 5, 0.05, change);
+    check_limits(&change[0], log(2), T_4 * sqrt(0.001 / 3 + 0.0005 / 3));
+}
+END_TEST
+
+// --- by chance
+
 typedef struct {
     guint runs;
     guint timed;
@@ -306,8 +433,18 @@ END_TEST
 int main(void) {
     begin_chance();
     const TTest *const tests[] = {
-        test_no_change,          test_a_tenth, test_sum, test_shift, test_moody, test_yardstick,
-        test_readings_of_a_file, test_unknown, NULL,
+        test_a_pair_to_the_digit,
+        test_the_middle_half,
+        test_several_to_the_digit,
+        test_no_change,
+        test_a_tenth,
+        test_sum,
+        test_shift,
+        test_moody,
+        test_yardstick,
+        test_readings_of_a_file,
+        test_unknown,
+        NULL,
     };
     return pf_test_run("difference", tests);
 }

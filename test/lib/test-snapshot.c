@@ -207,7 +207,23 @@ START_TEST(reasons_and_flushes) {
     }
     ck_assert_uint_eq(flushed->count, 160);
     ck_assert_double_eq_tol(flushed->share, of_flush / of_all, 1e-9);
-    ck_assert(flushed->low < flushed->share && flushed->share < flushed->high);
+    // Each timed call stands for 100, so 99 in 100 were not looked at; the residuals of a share r are (1 - r) x and
+    // -r x, and its limits lie where the logits do (docs/sampling.md).
+    double squares[2] = {0};
+    for (unsigned s = 0; s < 2; s++) {
+        for (unsigned i = 0; i < 200; i++) {
+            double x = 1000 + i * 10 + s * 500;
+            squares[i % 5 == 0] += x * x;
+        }
+    }
+    double r = of_flush / of_all;
+    double residuals = (1 - r) * (1 - r) * squares[1] + r * r * squares[0];
+    double error = sqrt(2 * 0.99 * residuals) / (2 * of_all);
+    double step = exp(1.959964 * error / (r * (1 - r)));
+    ck_assert_double_eq_tol(flushed->low, r / (r + (1 - r) * step), 1e-9);
+    ck_assert_double_eq_tol(flushed->high, r / (r + (1 - r) / step), 1e-9);
+    ck_assert_double_eq_tol(flushed->estimated_ns, 100 * 2 * of_flush, 1e-3);
+    ck_assert_double_eq_tol(flushed->half_ns, 1.959964 * 100 * sqrt(2 * 0.99 * squares[1]), 1e-3);
     // Flush time: in calls (both threads, 100 calls for each timed one), and of fflush; by bytes 3 to 1.
     double charged = 2 * 100 * of_flush + 100 * 10000.0;
     GPtrArray *sites = pf_snapshot_get_call_sites(snapshot);
@@ -344,17 +360,25 @@ START_TEST(histogram) {
     PfHistogram *sum = pf_histogram_merge(one, empty);
     PfHistogram *twice = pf_histogram_merge(sum, one);
     gdouble ns;
+    gdouble low;
+    gdouble high;
     ck_assert(!pf_histogram_get_quantile(empty, 0.5, NULL, NULL, NULL));
     ck_assert_uint_eq(pf_histogram_get_count(twice), 14);
-    ck_assert(pf_histogram_get_quantile(twice, 0.5, &ns, NULL, NULL));
-    ck_assert_double_eq_tol(ns, 1000, 1000 / 32.0);
-    ck_assert(pf_histogram_get_quantile(twice, 1, &ns, NULL, NULL));
-    ck_assert_double_eq_tol(ns, 1000000, 1000000 / 32.0);
+    ck_assert_double_eq(pf_histogram_get_weight(twice), 14);
+    // 1,000 is in the bucket 992 to 1,023; the longest is known, and no quantile goes beyond it.
+    ck_assert(pf_histogram_get_quantile(twice, 0.5, &ns, &low, &high));
+    ck_assert(ns == 1007.5 && low == 992 && high == 1023);
+    ck_assert(pf_histogram_get_quantile(twice, 1, &ns, &low, &high));
+    ck_assert(ns == 999423.5 && low == 983040 && high == 1000000);
     ck_assert(pf_histogram_get_quantile(twice, 0, &ns, NULL, NULL));
     ck_assert_double_eq(ns, 0);
+    // Of the 14 six take at most 100 ns.
+    ck_assert(pf_histogram_get_quantile(twice, 6.0 / 14, &ns, NULL, NULL) && ns == 101.5);
+    ck_assert(pf_histogram_get_quantile(twice, 6.1 / 14, &ns, NULL, NULL) && ns == 1007.5);
     ck_assert_double_eq_tol(pf_histogram_get_weight_up_to(twice, 500), 6, 1e-9);
+    ck_assert_double_eq_tol(pf_histogram_get_weight_up_to(twice, 1007), 6 + 6 / 2.0, 1e-9);
     g_autofree gchar *bar = pf_histogram_to_bar(twice, 16, 16u << 24, 12);
-    ck_assert_int_eq(g_utf8_strlen(bar, -1), 12);
+    ck_assert_str_eq(bar, "▇▇█····▇····");
     pf_histogram_unref(one);
     pf_histogram_unref(empty);
     pf_histogram_unref(sum);
