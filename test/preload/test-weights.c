@@ -196,6 +196,39 @@ START_TEST(equal_weights_change_nothing) {
 }
 END_TEST
 
+// 1,000 calls of 1 us timed at rate 1/2, 1,000 of 3 us at 1/20: they stand for 22,000, of which the total is known to be
+// 62 ms, give or take t times the root of sum w (w - 1) (x - mean)^2 (Hajek), with the degrees of freedom of
+// (sum of w - 1)^2 / sum of (w - 1)^2 witnesses, 1,104.97.
+#define T_1104 1.96211517
+
+START_TEST(limits_of_two_rates_to_the_digit) {
+    struct pf_estimator e;
+    struct pf_estimate estimate;
+    struct pf_stratum s = {.calls = 22000, .sampled = 2000, .sum_ns = 4000000, .max_ns = 3000};
+    double sums[2] = {0};
+    pf_estimator_init(&e, 0.1);
+    for (unsigned i = 0; i < 2; i++) {
+        double x = i == 0 ? 1000 : 3000;
+        double w = i == 0 ? 2 : 20;
+        s.sumsq += 1000 * x * x;
+        s.sumcube += 1000 * x * x * x;
+        s.weight += 1000 * w;
+        s.weighted_ns += 1000 * w * x;
+        s.spread += 1000 * w * (w - 1);
+        s.spread_ns += 1000 * w * (w - 1) * x;
+        s.spread_ns2 += 1000 * w * (w - 1) * x * x;
+        sums[i] = 1000 * w * (w - 1) * (x - 62e6 / 22000) * (x - 62e6 / 22000);
+    }
+    pf_estimator_add(&e, &s);
+    pf_estimator_finish(&e, &estimate);
+    double half = T_1104 * sqrt((sums[0] + sums[1]) * 2000 / 1999);
+    ck_assert_int_eq(estimate.kind, PF_ESTIMATE_INTERVAL);
+    ck_assert_double_eq_tol(estimate.total_ns, 62e6, 1e-3);
+    ck_assert_double_eq_tol(estimate.high_ns, 62e6 + half, 1e-6 * half);
+    ck_assert_double_eq_tol(estimate.low_ns, 62e6 - half, 1e-6 * half);
+}
+END_TEST
+
 // While the rate was 0 nobody looked: what was timed before must not stand for it in silence.
 START_TEST(calls_without_a_chance_are_told) {
     struct pf_estimator e;
@@ -247,6 +280,7 @@ int main(int argc, char **argv) {
     const struct check_test tests[] = {
         {changed_rates_do_not_bias, LAWS * CHANGES * SIZES},
         {equal_weights_change_nothing, 0},
+        {limits_of_two_rates_to_the_digit, 0},
         {calls_without_a_chance_are_told, 0},
         {what_was_timed_whole_is_exact, 0},
         {NULL, 0},
