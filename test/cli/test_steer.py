@@ -32,7 +32,7 @@ class Steer(clikit.Case):
 
     def end(self, process):
         process.stdin.close()
-        process.wait(timeout=30)
+        process.wait(timeout=pf.PATIENCE)
         process.stdout.close()
         process.stderr.close()
 
@@ -61,7 +61,7 @@ class Steer(clikit.Case):
         steer = self.steer(echo)
         self.assert_error(self.world.cli("steer", echo.pid), status=1, says="steers it already")
         steer.terminate()
-        self.assertEqual(steer.communicate(timeout=30), (b"", b""))
+        self.assertEqual(steer.communicate(timeout=pf.PATIENCE), (b"", b""))
         self.assertEqual(steer.returncode, 0)
         self.assertTrue(self.is_timed_after(echo), "the last rates stay in force")
 
@@ -77,7 +77,7 @@ class Steer(clikit.Case):
         os.waitid(os.P_PID, steer.pid, os.WEXITED | os.WNOWAIT)  # dead, and still there to be waited for
         rules = ("--sampler", "pattern", "--rules", os.path.join(pf.SCRATCH, "steer-rules"))
         self.assert_steered_by_another(echo, steer.pid, rules)
-        steer.communicate(timeout=30)
+        steer.communicate(timeout=pf.PATIENCE)
         with open(self.segment(echo), "r+b") as file:
             file.seek(OBSERVER_AT)
             file.write(struct.pack("<I", os.getpid()))
@@ -97,7 +97,7 @@ class Steer(clikit.Case):
         steer.send_signal(signal.SIGCONT)
         self.assert_error(done, status=1, says=f"process {steer.pid} steers it already")
         steer.terminate()
-        steer.communicate(timeout=30)
+        steer.communicate(timeout=pf.PATIENCE)
 
     def observer(self, process):
         with open(self.segment(process), "rb") as file:
@@ -111,8 +111,8 @@ class Steer(clikit.Case):
         echo = self.echo()
         steer = self.steer(echo)
         echo.stdin.close()
-        echo.wait(timeout=30)
-        self.assertEqual(steer.communicate(timeout=30), (b"", b""))
+        echo.wait(timeout=pf.PATIENCE)
+        self.assertEqual(steer.communicate(timeout=pf.PATIENCE), (b"", b""))
         self.assertEqual(steer.returncode, 0)
 
     def test_the_library_starts_this_command(self):
