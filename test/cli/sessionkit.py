@@ -8,7 +8,6 @@ import unittest
 
 from clikit import pf, PFPROF
 
-HEAVY = os.environ.get("PF_HEAVY") == "1"
 MAKE_SESSION = os.path.join(os.environ.get("PF_TARGETS") or os.path.join(pf.ROOT, "build/test"), "lib/make-session")
 SYSTEM_PYTHON = "/usr/bin/python3"  # the one that Debian's packages are for
 

@@ -49,7 +49,7 @@ END_TEST
 START_TEST(every_site_as_well_known) {
     pf_share shares[] = {{.calls = 100, .mean = 500, .deviation = 250, .cost = 100},
                          {.calls = 10000, .mean = 500, .deviation = 250, .cost = 100},
-                         {.calls = 10000, .mean = 500, .deviation = 500, .cost = 100}};
+                         {.calls = 10000, .mean = 2000, .deviation = 3000, .cost = 100}};
     pf_allocate(shares, 3, 100000, 0, 1);
     is_close(spent(shares, 3), 100000);
     gdouble error[3];

@@ -139,7 +139,18 @@ START_TEST(test_the_middle_half) {
     compare_runs(&before, &after, 1, 0, P_OF_FOUR, change);
     ck_assert_double_eq(change[2].before, BEFORE_NS);
     ck_assert_double_eq(change[2].percent, 0);
-    // 139 timed calls are too few, 140 are enough.
+    // Nor does a burst over a fifth of one run; but then the middle four fifths say something else of the change, and by
+    // how much is how well it is known.
+    for (guint i = 0; i < 400; i++) {
+        values[i] = i < 320 ? 10000 : 100000; // in a bucket of 98,304 to 102,399
+    }
+    before = made_run(4000, 200, 10000, 10000);
+    after = (pf_line_run){4000, 4000, 0, pf_histogram_new_from_values(values, 400)};
+    compare_runs(&before, &after, 1, 0, P_OF_FOUR, change);
+    gdouble uneven = log((280 * BEFORE_NS + 40 * 100351.5) / 320 / BEFORE_NS);
+    gdouble one = WIDTH_NS * WIDTH_NS / 12 / (BEFORE_NS * BEFORE_NS);
+    check_limits(&change[2], 0, Z_OF_FOUR * sqrt(2 * one + uneven * uneven));
+    // 138 timed calls are too few, 140 are enough.
     for (guint timed = 138; timed <= 140; timed += 2) {
         before = made_run(4000, timed / 2, 10000, 10000);
         after = made_run(4000, 200, 11000, 11000);
@@ -351,10 +362,14 @@ START_TEST(test_yardstick) {
     found = pf_yardsticks_compare(&calm, &late);
     ck_assert_double_ge(found.shift, log(1.7) / log(1.4) * log(1.5));
     ck_assert_double_lt(found.shift, 3 * log(1.5));
+    ck_assert_double_eq_tol(found.shift, 2.5 * (log(1.5) - 0.02),
+                            1e-9); // two readings differ by 2 % anyway
     ck_assert_double_eq(found.error, 0);
     ck_assert_double_eq_tol(pf_yardsticks_compare(&late, &calm).shift, -found.shift, 1e-9);
     found = pf_yardsticks_compare(&calm, &half);
     ck_assert_double_ge(found.error, log(1.5) / 2);
+    gdouble squares = log(1.01) * log(1.01) / 2 + log(1.5) * log(1.5) / 2;
+    ck_assert_double_eq_tol(found.error, 2.5 * sqrt(squares - 0.0004), 1e-9);
     ck_assert_double_eq_tol(pf_yardsticks_compare(&half, &calm).error, found.error, 1e-9);
     // What was read during both runs says more than what was read beside them.
     const gdouble many[] = {500, 800, 500, 800, 500, 800, 500, 800, 500, 800, 500, 800};
