@@ -100,6 +100,37 @@ class World:
         return [n for n in os.listdir(self.folder) if n.startswith("run-")]
 
 
+class Echo:
+    """A program that makes exactly as many write calls, of 6 bytes each, as it is told."""
+
+    LINE = b"hello\n"
+
+    def __init__(self, run, profiled=True, **settings):
+        _, self.process = pf.start([pf.build("echo")], run=run, profiled=profiled, stdin=subprocess.PIPE,
+                                   **({"OUTPUT": "none", **settings} if profiled else {}))
+        self.pid = self.process.pid
+
+    def write(self, count):
+        self.process.stdin.write(b"\n" * count)
+        self.process.stdin.flush()
+        if self.process.stdout.read(count * len(self.LINE)) != count * self.LINE:
+            raise AssertionError("the target fell silent")
+        # The bytes are here before the call is on record: until it waits for more.
+        pf.wait_for(lambda: state_of(self.pid) == "S", f"process {self.pid} at rest")
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(timeout=pf.PATIENCE)
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+
+def state_of(pid):
+    """R: it runs, S: it waits, Z: it has ended, and so on (proc(5))."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
 def wait_until(condition, seconds=pf.PATIENCE):
     """pf.wait_for() under its older name."""
     return pf.wait_for(condition, seconds=max(seconds, pf.PATIENCE))

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import time
 
 import pfharness as pf
 
@@ -19,16 +18,16 @@ class Terminal:
         self.socket = os.path.join(pf.SCRATCH, f"tmux-{os.getpid()}-{Terminal.count}")
         env = {"TERM": "screen-256color", "LC_ALL": "C.UTF-8", "SHELL": "/bin/sh", **env}
         assigned = " ".join(f"{name}='{value}'" for name, value in env.items())
-        line = f"env {assigned} {command}; echo STATUS=$?; exec sleep 1000"
+        line = f"env {assigned} {command}; echo STATUS=$?; exec cat"  # until close()
         subprocess.run(
             [self.tmux, "-S", self.socket, "-f", "/dev/null", "new-session", "-d", "-x", str(columns),
              "-y", str(rows), line],
-            check=True, timeout=30, env={**os.environ, "LC_ALL": "C.UTF-8", "SHELL": "/bin/sh"},
+            check=True, timeout=pf.PATIENCE, env={**os.environ, "LC_ALL": "C.UTF-8", "SHELL": "/bin/sh"},
         )
 
     def call(self, *words):
         return subprocess.run(
-            [self.tmux, "-S", self.socket, *words], check=True, timeout=30, capture_output=True,
+            [self.tmux, "-S", self.socket, *words], check=True, timeout=pf.PATIENCE, capture_output=True,
         ).stdout.decode()
 
     def keys(self, *names):
@@ -48,16 +47,23 @@ class Terminal:
         """Of the shell; the command is its child."""
         return int(self.call("display-message", "-p", "#{pane_pid}"))
 
-    def wait(self, pattern, seconds=20):
+    def wait(self, pattern):
         """The screen, once the pattern is on it."""
-        end = time.monotonic() + seconds
-        while True:
-            screen = self.screen()
-            if re.search(pattern, "\n".join(screen), re.M):
-                return screen
-            if time.monotonic() > end:
-                raise AssertionError(f"no {pattern!r} on the screen:\n" + "\n".join(screen))
-            time.sleep(0.05)
+        return self.wait_until(lambda screen: re.search(pattern, "\n".join(screen), re.M), repr(pattern))
+
+    def wait_until(self, is_there, what):
+        """The first screen, a list of lines, of which is_there(screen) is true."""
+        screen = []
+
+        def look():
+            screen[:] = self.screen()
+            return is_there(screen)
+
+        try:
+            pf.wait_for(look, f"{what} on the screen")
+        except AssertionError as error:
+            raise AssertionError(f"{error}:\n" + "\n".join(screen)) from None
+        return screen
 
     def close(self):
-        subprocess.run([self.tmux, "-S", self.socket, "kill-server"], capture_output=True, timeout=30)
+        subprocess.run([self.tmux, "-S", self.socket, "kill-server"], capture_output=True, timeout=pf.PATIENCE)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -35,8 +36,8 @@ SEGMENT_DUMP = os.path.join(ROOT, "scripts", "segment-dump")
 PREFIX = "PROVIDE_PROFILING_"
 ROOT_USER = os.geteuid() == 0
 # How long a test waits for what must come, in seconds.  A loaded machine may be 10 times slower, and
-# waiting costs nothing where it comes.
-PATIENCE = 120
+# waiting costs nothing where it comes.  PF_PATIENCE: less, for those who write tests.
+PATIENCE = int(os.environ.get("PF_PATIENCE") or 120)
 RUN_PATIENCE = 300  # for a whole run of a program
 
 METRICS = (
@@ -479,6 +480,26 @@ def wait_for(condition, what=None, seconds=PATIENCE):
             raise AssertionError(f"waited {seconds} s in vain for {what or where}")
         time.sleep(0.01)
     return value
+
+
+def hold_port(test):
+    """A TCP port of 127.0.0.1 that is the test's until its end: nobody else is given it, and a server
+    that sets SO_REUSEADDR, as servers do, can listen there."""
+    held = socket.socket()
+    test.addCleanup(held.close)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    held.bind(("127.0.0.1", 0))
+    return held.getsockname()[1]
+
+
+def ask(port, question):
+    """The first that a server of 127.0.0.1 answers; nothing where nobody listens."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as s:
+            s.sendall(question)
+            return s.recv(4096)
+    except OSError:
+        return b""
 
 
 def main():
