@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import struct
 import subprocess
 import sys
@@ -48,13 +49,15 @@ class World:
             [PFPROF, *map(str, arguments)], env=self.environment(extra), **options
         )
 
-    def cli(self, *arguments, timeout=pf.RUN_PATIENCE, **options):
-        """A finished command: .status, .out, .err (text)."""
-        process = self.start(*arguments, **options)
+    def cli(self, *arguments, timeout=pf.RUN_PATIENCE, meanwhile=None, **options):
+        """A finished command: .status, .out, .err (text).  `meanwhile` is called while it runs."""
+        process = self.start(*arguments, start_new_session=True, **options)
         try:
+            if meanwhile is not None:
+                meanwhile()
             out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)  # with what it has started
             process.communicate()
             raise
         process.status = process.returncode
@@ -91,6 +94,12 @@ class World:
     def profiled(self, argv, **settings):
         """Starts a program under the library as a user would by hand; returns its Popen."""
         return pf.start(argv, run=self.run, **{"OUTPUT": "none", "SEGMENT_DIR": self.folder, **settings})[1]
+
+    def fifo(self, name):
+        """The path of a new FIFO in the folder that commands run in."""
+        path = os.path.join(self.run.work, name)
+        os.mkfifo(path)
+        return path
 
     def segments(self):
         return self.run.segments()
@@ -134,6 +143,12 @@ def state_of(pid):
 def wait_until(condition, seconds=pf.PATIENCE):
     """pf.wait_for() under its older name."""
     return pf.wait_for(condition, seconds=max(seconds, pf.PATIENCE))
+
+
+def write_into(fifo, data):
+    """Lets go what waits at the other end of a FIFO."""
+    with open(fifo, "wb") as file:
+        file.write(data)
 
 
 def split_session(path, folder):

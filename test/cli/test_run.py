@@ -9,8 +9,7 @@ import signal
 import struct
 import subprocess
 import sys
-import time
-import unittest
+import termios
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import clikit
@@ -25,11 +24,10 @@ def functions(one):
 
 
 class Run(clikit.Case):
-    def sum_up(self, *argv, options=(), extra=None, timeout=100):
+    def sum_up(self, *argv, options=(), **more):
         """Runs a command; returns what it did and the merged summary as JSON."""
         path = os.path.join(self.world.run.folder, "sum.json")
-        done = self.world.cli("run", "--output", path, "--json", *options, "--", *argv, extra=extra,
-                              timeout=timeout)
+        done = self.world.cli("run", "--output", path, "--json", *options, "--", *argv, **more)
         one = None
         if os.path.exists(path) and os.path.getsize(path):
             with open(path, encoding="utf-8") as file:
@@ -67,9 +65,16 @@ class Run(clikit.Case):
                 self.check(one)
 
     def test_a_killed_child_is_counted_to_its_last_call(self):
+        go = self.world.fifo("go")
+
+        def when_both_threads_write():
+            pf.wait_for(lambda: sum(a.ended > 10 for *_, a in self.world.run.truth.records) == 2,
+                        "two threads that write")
+            clikit.write_into(go, b"\n")
+
         done, one = self.sum_up(
-            "sh", "-c", f"{pf.build('killme')} 2 & sleep 0.3; kill -9 $!; wait $!; exit 0",
-            options=["--rate", "1"],
+            "sh", "-c", f"{pf.build('killme')} 2 & read line <go; kill -9 $!; wait $!; exit 0",
+            options=["--rate", "1"], meanwhile=when_both_threads_write,
         )
         self.assertEqual(done.status, 0, done.err)
         (pid,) = self.world.run.truth.pids()
@@ -79,22 +84,37 @@ class Run(clikit.Case):
         self.assertTrue(ended <= count <= begun, (ended, count, begun))
         self.assertIn("killed", [p["state"] for p in one["processes"]])
 
-    def steered(self, sampler, *options):
-        """Control words of two processes of one run: generation, rate, sampler, observer."""
+    def control_words(self, path):
+        """Of a segment: generation, rate, sampler, observer."""
+        with open(path, "rb") as file:
+            generation, _, rate, *_, which, observer = struct.unpack_from(
+                "<IIdIIQQQIII", file.read(1024), 512)
+        return generation, rate, which, observer
+
+    def steered(self, sampler, is_done, *options):
+        """Control words of two processes of one run, which write until is_done(words) of both."""
         saved = os.path.join(self.world.run.folder, "steered.pfs")
-        lines = "import os, time\nend = time.time() + 1.5\nwhile time.time() < end:\n" \
-                "    for i in range(50): os.write(1, b'a line\\n')\n    time.sleep(0.001)\n"
+        stop = os.path.join(self.world.run.work, "stop-" + sampler)
+        lines = f"import os, time\nwhile not os.path.exists({stop!r}):\n" \
+                "    for i in range(50): os.write(1, b'a line\\n')\n    time.sleep(0.001)  # its pace\n"
+
+        def until_done():
+            pf.wait_for(lambda: len(paths := self.world.segments()) == 2 and
+                        all(is_done(path, self.control_words(path)) for path in paths), sampler)
+            with open(stop, "wb"):
+                pass
+
         python = pf.need("python3")
         done, one = self.sum_up("sh", "-c", f'{python} -c "$0" & {python} -c "$0"; wait', lines,
-                                options=["--sampler", sampler, "--save", saved, *options])
+                                options=["--sampler", sampler, "--save", saved, *options],
+                                meanwhile=until_done, stdout=subprocess.DEVNULL)
         self.assertEqual((done.status, done.err), (0, ""))
-        words = []
-        for path in clikit.split_session(saved, self.world.run.folder):
-            with open(path, "rb") as file:
-                generation, _, rate, *_, which, observer = struct.unpack_from(
-                    "<IIdIIQQQIII", file.read(1024), 512)
-                words.append((generation, rate, which, observer))
-        return one, words
+        paths = clikit.split_session(saved, self.world.run.folder)
+        return one, [self.control_words(path) for path in paths]
+
+    def is_mostly_timed(self, path):
+        metrics = pf.dump_segment(path)["metrics"]
+        return metrics["sampled_count"] > 0.5 * metrics["message_count"]
 
     def test_samplers_steer_every_process(self):
         rules = os.path.join(self.world.run.work, "all.rules")
@@ -103,7 +123,12 @@ class Run(clikit.Case):
         samplers = ("load", "pattern", "statistical", "adaptive")
         for sampler in samplers:
             with self.subTest(sampler):
-                one, words = self.steered(sampler, "--rate", "0.05", "--set", "rules=all.rules")
+                def is_done(path, words):
+                    generation, _, _, observer = words
+                    return generation > 0 and observer != 0 and (
+                        sampler != "pattern" or self.is_mostly_timed(path))
+
+                one, words = self.steered(sampler, is_done, "--rate", "0.05", "--set", "rules=all.rules")
                 self.assertEqual(len(words), 2)
                 for generation, _, which, observer in words:
                     self.assertGreater(generation, 0, "nobody has set a rate")
@@ -114,7 +139,10 @@ class Run(clikit.Case):
                     self.assertGreater(metrics["sampled_count"], 0.5 * metrics["message_count"])
 
     def test_fixed_leaves_the_rate_alone(self):
-        _, words = self.steered("fixed", "--rate", "0.05")
+        def is_done(path, _):
+            return pf.dump_segment(path)["metrics"]["message_count"] > 5000
+
+        _, words = self.steered("fixed", is_done, "--rate", "0.05")
         self.assertEqual([w[:3] for w in words], [(0, 0.05, 0)] * 2)
 
     def test_a_sampler_that_cannot_work_is_refused(self):
@@ -134,7 +162,7 @@ class Run(clikit.Case):
         bare = subprocess.run(["sh", "-c", script], input=b"in", capture_output=True)
         done = self.world.start("run", "--output", "none", "--", "sh", "-c", script,
                                 stdin=subprocess.PIPE)
-        out, err = done.communicate(b"in", timeout=60)
+        out, err = done.communicate(b"in", timeout=pf.PATIENCE)
         self.assertEqual((done.returncode, out, err), (bare.returncode, bare.stdout, bare.stderr))
 
     def test_the_summary_goes_to_stderr_with_file_and_line(self):
@@ -172,22 +200,44 @@ class Run(clikit.Case):
         self.assertEqual(self.world.folders(), [])
 
     def test_signals_reach_the_child(self):
-        trap = "trap 'echo got; exit 9' {0}; echo ready; while :; do sleep 0.05; done"
+        program = "import os, signal\n" \
+                  "signal.signal({0}, lambda *_: os._exit(9 if os.write(1, b'got\\n') else 1))\n" \
+                  "os.write(1, b'ready\\n')\nwhile True: signal.pause()\n"
+        python = pf.need("python3")
         for name in ("TERM", "HUP", "INT", "USR1"):
             number = getattr(signal, "SIG" + name)  # nohup(1) may have started the tests
             self.addCleanup(signal.signal, number, signal.signal(number, signal.SIG_DFL))
             with self.subTest(name):
-                process = self.world.start("run", "--output", "none", "--", "bash", "-c",
-                                           trap.format(name), start_new_session=True)
+                process = self.world.start("run", "--output", "none", "--", python, "-c",
+                                           program.format(int(number)), start_new_session=True)
                 self.assertEqual(process.stdout.readline(), b"ready\n")
                 process.send_signal(number)
-                out, _ = process.communicate(timeout=30)
+                out, _ = process.communicate(timeout=pf.PATIENCE)
                 self.assertEqual((process.returncode, out), (9, b"got\n"))
 
     def test_ctrl_c_reaches_it_once_and_the_sum_comes(self):
-        script = "n=0; trap 'n=$((n+1)); echo caught $n' INT; echo ready; " \
-                 "for i in 1 2 3 4 5 6; do sleep 0.1; done; echo end $n"
-        status, text = self.world.on_terminal("run", "--", "bash", "-c", script,
+        # When pfprof has slept twice more, it has seen its own SIGINT, and would have sent it on.
+        program = """
+import os, signal, time
+count = 0
+def on_signal(*_):
+    global count
+    count += 1
+    os.write(1, b"caught %d\\n" % count)
+def sleeps():
+    with open(f"/proc/{os.getppid()}/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches"))
+def wait_for(condition):
+    while not condition():
+        time.sleep(0.005)  # and looks again
+signal.signal(signal.SIGINT, on_signal)
+os.write(1, b"ready\\n")
+wait_for(lambda: count)
+before = sleeps()
+wait_for(lambda: sleeps() >= before + 2)
+os.write(1, b"end %d\\n" % count)
+"""
+        status, text = self.world.on_terminal("run", "--", pf.need("python3"), "-c", program,
                                               types=(b"ready", b"\x03"))
         self.assertEqual(status, 0, text)
         self.assertIn("end 1", text)
@@ -195,7 +245,7 @@ class Run(clikit.Case):
         self.assertIn("ProfileMetrics", text)
 
     def test_ctrl_c_ends_both(self):
-        status, text = self.world.on_terminal("run", "--", "sh", "-c", "echo ready; exec sleep 60",
+        status, text = self.world.on_terminal("run", "--", "sh", "-c", "echo ready; exec cat",
                                               types=(b"ready", b"\x03"))
         self.assertEqual(status, -signal.SIGINT, text)
         self.assertIn("ProfileMetrics", text)
@@ -243,7 +293,8 @@ class Run(clikit.Case):
         path = os.path.join(self.world.run.folder, "many.json")
         script = f"ulimit -v 600000; exec {clikit.PFPROF} run --library {pf.LIB} --output {path} --json -- " \
                  "sh -c 'i=0; while [ $i -lt 300 ]; do /bin/echo; i=$((i+1)); done'"
-        done = subprocess.run(["sh", "-c", script], env=self.world.environment(), capture_output=True, timeout=100)
+        done = subprocess.run(["sh", "-c", script], env=self.world.environment(), capture_output=True,
+                              timeout=pf.RUN_PATIENCE)
         self.assertEqual((done.returncode, done.stderr), (0, b""))
         with open(path, encoding="utf-8") as file:
             one = json.load(file)
@@ -257,17 +308,18 @@ class Run(clikit.Case):
         with subprocess.Popen(argv, env=self.world.environment(), stdout=subprocess.DEVNULL, stderr=err) as process:
             os.close(err)
             os.set_blocking(out, True)
-            text = b""
-            while True:
-                time.sleep(0.02)
-                part = os.read(out, 4096)
-                if not part:
-                    break
-                text += part
-            self.assertEqual(process.wait(timeout=20), 0)
+            # Nobody reads before the pipe is full and the writer waits for room.
+            pf.wait_for(lambda: self.waiting_in(out) == 4096 and clikit.state_of(process.pid) in "SZ",
+                        "a full pipe")
+            text = b"".join(iter(lambda: os.read(out, 4096), b""))
+            self.assertEqual(process.wait(timeout=pf.PATIENCE), 0)
         os.close(out)
         self.assertGreater(len(text), 4096)
         self.assertEqual(json.loads(text)["schema_version"], 1)
+
+    def waiting_in(self, pipe):
+        """Bytes that can be read from it."""
+        return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
 
     def test_saved_sessions(self):
         path = os.path.join(self.world.run.folder, "session.pfs")
@@ -292,8 +344,11 @@ class Run(clikit.Case):
                 self.assert_error(done)
 
     def test_what_still_runs_is_said_and_stays_visible(self):
+        self.world.fifo("there")
+        self.world.fifo("never")
         script = "(for i in 1 2 3; do /bin/echo $i; done; exec /usr/bin/python3 -c \"" \
-                 "import os,time\nos.write(1,b'x')\ntime.sleep(60)\") >/dev/null 2>&1 & echo $!; sleep 0.7"
+                 "import os\nos.write(1,b'x')\nopen('there', 'w').close()\nopen('never').read()\"" \
+                 ") >/dev/null 2>&1 & echo $!; read line <there; exit 0"
         done = self.world.cli("run", "--output", "none", "--", "bash", "-c", script)
         pid = int(done.out)
         try:
@@ -331,7 +386,7 @@ class Build(clikit.Case):
         with open(os.path.join(folder, "Makefile"), "w", encoding="utf-8") as file:
             file.write("all: " + " ".join(f"r{i}" for i in range(70)) + "\n" + rules)
         path = os.path.join(folder, "sum.json")
-        done = self.world.cli("run", "-o", path, "--json", "--", make, "-s", "-j4", timeout=200)
+        done = self.world.cli("run", "-o", path, "--json", "--", make, "-s", "-j4")
         self.assertEqual(done.status, 0, done.err)
         with open(path, encoding="utf-8") as file:
             one = json.load(file)
@@ -348,7 +403,7 @@ class Build(clikit.Case):
     def test_a_project_in_c(self):
         make, gcc = pf.need("make", "gcc")
         folder = self.world.run.work
-        count = 60
+        count = 20
         for i in range(count):
             with open(os.path.join(folder, f"f{i}.c"), "w", encoding="utf-8") as file:
                 file.write(f"int f{i}(int x) {{ return x + {i}; }}\n")
@@ -356,8 +411,7 @@ class Build(clikit.Case):
         with open(os.path.join(folder, "Makefile"), "w", encoding="utf-8") as file:
             file.write(f"lib.a: {objects}\n\t@ar rcs $@ $^\n%.o: %.c\n\t@{gcc} -c $< -o $@\n")
         saved = os.path.join(folder, "session.pfs")
-        done = self.world.cli("run", "-o", "none", "--save", saved, "--", make, "-s", "-j4",
-                              timeout=300)
+        done = self.world.cli("run", "-o", "none", "--save", saved, "--", make, "-s", "-j4")
         self.assertEqual(done.status, 0, done.err)
         one = self.world.json("show", saved)
         # gcc, cc1 and as for each file.

@@ -38,7 +38,7 @@ NOT_RUN = {
     r"scripts/report-ui --check": "a test of its own",
     r"scripts/check-stack build": "a test of its own",
     r"scripts/import-coverage --missing": "a test of its own (--check)",
-    r"scripts/segment-dump FILE": "test/e2e/pfharness.py reads every segment by it",
+    r"scripts/segment-dump FILE": "test/e2e/test_harness.py",
     r"pfprof (steer \[|ctl PID ORDER)": "a pattern; test_steer.py, test_live.py",
 }
 
