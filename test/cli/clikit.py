@@ -140,6 +140,18 @@ def state_of(pid):
         return file.read().rpartition(")")[2].split()[0]
 
 
+def sleeps_of(pid):
+    """How often a process has gone to sleep of its own accord."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("voluntary_ctxt_switches:"))
+
+
+def wait_for_looks(pid, count=2):
+    """Until a command that looks, sleeps and looks again has looked so often from its beginning to its end."""
+    before = sleeps_of(pid)
+    pf.wait_for(lambda: sleeps_of(pid) > before + count, f"{count} looks of process {pid}")
+
+
 def wait_until(condition, seconds=pf.PATIENCE):
     """pf.wait_for() under its older name."""
     return pf.wait_for(condition, seconds=max(seconds, pf.PATIENCE))

@@ -127,6 +127,44 @@ START_TEST(test_counts_that_begin_anew) {
 }
 END_TEST
 
+// A process makes its segment when it first writes: what it wrote by then lies after the look that found none.
+START_TEST(test_a_late_writer) {
+    for (gboolean looked = FALSE; looked <= TRUE; looked++) {
+        begin(0);
+        g_autoptr(PfTimeline) timeline = pf_timeline_new(wall(), SECOND / 10);
+        if (looked) {
+            pf_timeline_note_look(timeline, (gint64)maker_header(&maker)->start_monotonic_ns +
+                                                18 * SECOND / 10);
+        }
+        entries[0]->calls += 2000;
+        look(timeline, 2 * SECOND);
+        ck_assert_double_eq_tol(calls_from(timeline, 0, 240), 2000, 1e-6);
+        ck_assert_double_eq_tol(calls_from(timeline, 0, 17), looked ? 0 : 1700, 101);
+        ck_assert(!looked || calls_from(timeline, 0, 17) < 1e-9);
+        maker_clear(&maker);
+    }
+}
+END_TEST
+
+// More bins than there are: pairs become one, twice here, and nothing is lost.
+START_TEST(test_bins_that_double) {
+    begin(0);
+    g_autoptr(PfTimeline) timeline = pf_timeline_new(wall(), SECOND / 50);
+    for (guint i = 1; i <= 300; i++) {
+        entries[0]->calls += 7;
+        look(timeline, i * SECOND / 25);
+    }
+    guint bins = pf_timeline_get_bin_count(timeline);
+    ck_assert_uint_eq(pf_timeline_get_width_ns(timeline), 80000000);
+    ck_assert_msg(bins >= 149 && bins <= 151, "%u bins", bins);
+    ck_assert_double_eq_tol(calls_from(timeline, 0, bins), 2100, 1e-6);
+    for (guint i = 1; i < bins - 2; i++) {
+        ck_assert_double_eq_tol(calls_from(timeline, i, i + 1), 14, 1e-6);
+    }
+    maker_clear(&maker);
+}
+END_TEST
+
 // In each look another site leads, and over all of them one that never does.
 START_TEST(test_leaders_of_many_looks) {
     begin(0);
@@ -154,7 +192,12 @@ START_TEST(test_leaders_of_many_looks) {
 END_TEST
 
 int main(void) {
-    const TTest *const tests[] = {test_a_clock_that_was_set, test_a_start_by_the_wall_clock,
-                                  test_counts_that_begin_anew, test_leaders_of_many_looks, NULL};
+    const TTest *const tests[] = {test_a_clock_that_was_set,
+                                  test_a_start_by_the_wall_clock,
+                                  test_counts_that_begin_anew,
+                                  test_a_late_writer,
+                                  test_bins_that_double,
+                                  test_leaders_of_many_looks,
+                                  NULL};
     return pf_test_run("timeline", tests);
 }
