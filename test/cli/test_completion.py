@@ -31,8 +31,9 @@ while read -l line
 end
 """
 
-# In a terminal of its own: the lists that Ctrl-D shows.  A list ends where ours does: Ctrl-X says so.  Keys are
-# pressed once the line editor is there to take them: before, the terminal itself takes Ctrl-D.
+# In a terminal of its own: the lists that Ctrl-D shows.  A list ends where ours does: Ctrl-T says so (no key that
+# others begin with: zsh would wait for those).  Keys are pressed once the line editor is there to take them: before,
+# the terminal itself takes Ctrl-D.
 ZSH = """
 zmodload zsh/zpty
 zpty shell "TERM=dumb zsh -f -i"
@@ -40,11 +41,11 @@ zpty -w shell 'PS1=; PS2=; unset zle_bracketed_paste; LISTMAX=10000; stty column
 unsetopt beep list_beep
 autoload -Uz compinit; compinit -u -D; . <(pfprof completion zsh)
 said() { print; print DO""NE; zle send-break }; zle -N said
-bindkey "^D" list-choices; bindkey "^X" said
+bindkey "^D" list-choices; bindkey "^T" said
 zle-line-init() { print REA""DY }; zle -N zle-line-init'
 while IFS= read -r line; do
     zpty -r shell out '*READY*'
-    zpty -w -n shell "$line"$'\\x04\\x18'
+    zpty -w -n shell "$line"$'\\x04\\x14'
     zpty -r shell out '*DONE*'
     print -r -- $'\\1'; print -r -- "$out"
 done
@@ -70,7 +71,7 @@ class Completion(clikit.Case):
         done = subprocess.run(
             [pf.need(shell), *{"bash": ["--norc"], "zsh": ["-f"], "fish": ["--no-config"]}[shell], "-c", script],
             input="".join(line + "\n" for line in lines), capture_output=True, text=True, env=env,
-            cwd=self.world.run.work, timeout=120)
+            cwd=self.world.run.work, timeout=pf.RUN_PATIENCE)
         self.assertEqual(done.stderr, "", done.stdout)
         answers = done.stdout.replace("\r", "").split("\1\n")[1:]
         self.assertEqual(len(answers), len(lines), done.stdout)
