@@ -3,6 +3,7 @@
 # show, list and ctl on running programs; what they say equals the exit summary.
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -203,6 +204,22 @@ class Live(clikit.Case):
             process.communicate()
             self.world.cli("salvage", process.pid, "--remove",
                            extra={"PROVIDE_PROFILING_SEGMENT_DIR": ""})
+
+
+class Limits(pf.Case):
+    def test_a_share_of_time_that_can_only_be_a_limit(self):
+        """The script's clock moves at timed calls alone, every other one: estimates are twice as long as the
+        lives of their threads.  test_top_batch.py has the same of top and show, on a segment made so."""
+        program = ("import os, threading\nwork = lambda: [os.write(1, b'x') for _ in range(1000)]\n"
+                   "for _ in range(2):\n    t = threading.Thread(target=work)\n    t.start()\n    t.join()\n")
+        argv, options = [pf.need("python3"), "-c", program], {"script": "write=5000;seed=1", "SAMPLE_RATE": "0.5"}
+        text = pf.execute(argv, FORMAT="text", OUTPUT="stderr", **options).stderr.decode()
+        rows = re.findall(r"(?m)^  python3( ×\d)? .* (5\.00|10\.0) ms   ≤100 %   5\.00 µs$", text)
+        self.assertIn(len(rows), (1, 2), text)  # a thread may take over what one before has left
+        one = pf.execute(argv, **options).only()
+        self.assertTrue(one["threads"])
+        for thread in one["threads"]:
+            self.assertEqual((thread["output_share_percent"], thread["output_share_is_limit"]), (100, True))
 
 
 class Servers(clikit.Case):

@@ -170,6 +170,23 @@ class BatchTest(Watched):
         self.assertEqual(json.loads(line)["total"]["metrics"]["message_count"], 250)
         self.assertEqual(json.loads(line)["interval"]["metrics"]["message_count"], 250)
 
+    def test_figures_to_the_digit(self):
+        """Of each hundred calls 98 take 5 µs, one 80, one 320, and 1 µs lies between any two."""
+        echo = self.echo(KEEP_SEGMENT="true",
+                         script="write=5000+1000*97,5000i+1000,80000v+1000,320000+1000")
+        echo.write(1000)
+        echo.end()
+        figures = "101k 592K 89.9 0% 4.99 µs 79.9 µs 320 µs flush 90% ····█·▄▄····"
+        for name, row in (("functions", "write " + figures),
+                          ("sites", r"\S*targets/echo\.c:11 in main write " + figures),
+                          ("threads", rf"{echo.pid} echo 101k 592K 89.9 79.9 µs 320 µs –"),
+                          ("streams", r"pipe:\[\d+\] \(fd 1\) " + figures),
+                          ("levels", r"\(no level found\) 101k 100 █+")):
+            with self.subTest(name):
+                lines = self.batch("-t", name, pid=echo.pid, COLUMNS="200").stdout.splitlines()
+                self.assertEqual(lines[1], "  101k messages/s  592 KiB/s  output 89.9 % of wall")
+                self.assertRegex(" ".join(lines[3].split()), rf"\A{row}\Z")
+
     def test_a_share_of_time_that_can_only_be_a_limit(self):
         """A thread whose calls took longer than it has lived."""
         echo = self.echo(KEEP_SEGMENT="true")
