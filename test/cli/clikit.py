@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
@@ -71,7 +72,10 @@ class World:
             os.chdir(self.run.work)
             os.execve(PFPROF, ["pfprof", *map(str, arguments)], self.environment(extra))
         text, end = b"", time.monotonic() + pf.PATIENCE
-        while time.monotonic() < end:
+        while True:
+            if not select.select([fd], [], [], max(end - time.monotonic(), 0))[0]:
+                os.kill(pid, signal.SIGKILL)
+                break
             try:
                 more = os.read(fd, 4096)
             except OSError:

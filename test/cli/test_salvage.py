@@ -109,11 +109,12 @@ class Salvage(clikit.Case):
 
     def test_stale_leftovers_are_cleaned(self):
         self.killed()
-        old = os.path.join(self.world.folder, "4000000-17.pfseg")
-        young = os.path.join(self.world.folder, "4000001-18.pfseg")
-        folder = os.path.join(self.world.folder, "run-4000002-abcdef")
+        # No process has such a number: the kernel's greatest is 4,194,304.
+        old = os.path.join(self.world.folder, "4200000-17.pfseg")
+        young = os.path.join(self.world.folder, "4200001-18.pfseg")
+        folder = os.path.join(self.world.folder, "run-4200002-abcdef")
         os.mkdir(folder, 0o700)
-        copy = os.path.join(self.world.folder, "4000003-19.1234.reset")
+        copy = os.path.join(self.world.folder, "4200003-19.1234.reset")
         for path in (old, young, copy):
             with open(path, "wb") as file:
                 file.truncate(1 << 16)
@@ -159,7 +160,7 @@ class Salvage(clikit.Case):
         with open(path, "rb") as file:
             data = file.read(1 << 16)
         for i in range(1000):
-            with open(os.path.join(self.world.folder, f"4100000-{i + 10}.pfseg"), "wb") as file:
+            with open(os.path.join(self.world.folder, f"4300000-{i + 10}.pfseg"), "wb") as file:
                 file.write(data)
         self.assertEqual(len(self.world.json("salvage")["segments"]), 1001)
         self.assertIn("1001 segments deleted", self.world.cli("salvage", "--remove").out)

@@ -71,7 +71,7 @@ class TablesTest(Watched):
 
     def test_without_unicode_and_colour(self):
         self.chatter()
-        terminal = self.top("-d", "0.2", LC_ALL="C")
+        terminal = self.top(*STILL, LC_ALL="C")
         terminal.wait(r"^vfprintf ")
         for key, shown in (("1", "^function "), ("Enter", "where the time went"), ("Escape", "^Tab next"),
                            ("5", "^level "), ("?", "^pfprof top: keys")):
@@ -80,7 +80,7 @@ class TablesTest(Watched):
             self.assertTrue("".join(screen).isascii(), screen)
         self.quit(terminal)
         for value, coloured in (("1", False), ("", True)):
-            terminal = self.top("-d", "0.2", NO_COLOR=value)
+            terminal = self.top(*STILL, NO_COLOR=value)
             terminal.wait(r"^vfprintf ")
             drawn = "\n".join(terminal.screen("-e"))
             self.assertEqual(re.search(r"\x1b\[(\d+;)*[34][0-7](;\d+)*m", drawn) is not None, coloured)
@@ -131,7 +131,7 @@ class KeysTest(Watched):
 
     def test_filter(self):
         self.chatter()
-        terminal = self.top("-d", "0.2")
+        terminal = self.top(*STILL)
         terminal.wait(r"^vfprintf ")
         terminal.keys("/")
         terminal.text("PRIN")
@@ -154,7 +154,7 @@ class KeysTest(Watched):
 
     def test_details(self):
         self.chatter()
-        terminal = self.top("-d", "0.2", rows=50)
+        terminal = self.top(*STILL, rows=50)
         terminal.wait(r"^vfprintf ")
         terminal.keys("/")
         terminal.text("vfprintf")
