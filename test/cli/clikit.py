@@ -69,6 +69,8 @@ class World:
         """(status, text) of a command on a terminal of its own.  `types`: (text to wait for, keys)."""
         pid, fd = pty.fork()
         if pid == 0:
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+                signal.signal(number, signal.SIG_DFL)  # a shell's & or nohup may have started the tests
             os.chdir(self.run.work)
             os.execve(PFPROF, ["pfprof", *map(str, arguments)], self.environment(extra))
         text, end = b"", time.monotonic() + pf.PATIENCE
