@@ -93,9 +93,8 @@ class BatchTest(Watched):
                 )
 
     def objects(self, watcher, first):
-        out, _ = watcher.communicate(timeout=pf.PATIENCE)
-        self.assertEqual(watcher.returncode, 0)
-        objects = [first, *map(json.loads, out.splitlines())]
+        objects = [first, *map(json.loads, watcher.stdout)]
+        self.assertEqual(watcher.wait(timeout=pf.PATIENCE), 0)
         self.assertGreater(len(objects), 1)
         self.assertTrue(all(o["schema_version"] == 1 for o in objects))
         self.assertEqual(objects[-1]["state"], "ended")
