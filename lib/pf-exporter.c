@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // PfExporter: names, counts and deadlines, which all exporters have alike.
-#include "pf-exporter.h"
+#include "pf-exporter-private.h"
 
 typedef struct {
     gchar *name;
@@ -13,6 +13,7 @@ typedef struct {
     guint64 exported;
     guint64 dropped;
     gboolean is_closed;
+    gboolean is_given_up; // its counts are final
 } PfExporterPrivate;
 
 /**
@@ -101,7 +102,7 @@ static void begin(PfExporterPrivate *private) {
 
 static void note(PfExporterPrivate *private, const PfExportResult *result) {
     g_mutex_lock(&private->lock);
-    private->exported += result->exported_count;
+    private->exported += private->is_given_up ? 0 : result->exported_count;
     g_mutex_unlock(&private->lock);
 }
 
@@ -224,7 +225,15 @@ void pf_exporter_count_dropped(PfExporter *self, guint64 points) {
     g_return_if_fail(PF_IS_EXPORTER(self));
     PfExporterPrivate *private = private_of(self);
     g_mutex_lock(&private->lock);
-    private->dropped += points;
+    private->dropped += private->is_given_up ? 0 : points;
+    g_mutex_unlock(&private->lock);
+}
+
+void pf_exporter_give_up(PfExporter *self, guint64 points) {
+    pf_exporter_count_dropped(self, points);
+    PfExporterPrivate *private = private_of(self);
+    g_mutex_lock(&private->lock);
+    private->is_given_up = TRUE;
     g_mutex_unlock(&private->lock);
 }
 

@@ -94,13 +94,13 @@ static size_t take_answer(char *data, size_t size, size_t count, void *user) {
     return self->is_cut ? 0 : length;
 }
 
-static guint parse_retry_after(const gchar *text) {
+guint pf_http_parse_retry_after(const gchar *text, gint64 now) {
     gint64 seconds;
     if (g_ascii_isdigit(*text)) {
         seconds = (gint64)MIN(g_ascii_strtoull(text, NULL, 10), 3600u);
     } else {
-        time_t at = api.getdate(text, NULL);
-        seconds = at != (time_t)-1 ? at - g_get_real_time() / G_USEC_PER_SEC : 0;
+        time_t at = load() ? api.getdate(text, NULL) : -1;
+        seconds = at != (time_t)-1 ? at - now : 0;
     }
     return (guint)CLAMP(seconds, 0, 3600);
 }
@@ -111,7 +111,8 @@ static size_t take_header(char *data, size_t size, size_t count, void *user) {
     static const gchar name[] = "retry-after:";
     if (length > strlen(name) && g_ascii_strncasecmp(data, name, strlen(name)) == 0) {
         g_autofree gchar *value = g_strndup(data + strlen(name), length - strlen(name));
-        self->retry_after = parse_retry_after(g_strstrip(value));
+        self->retry_after =
+            pf_http_parse_retry_after(g_strstrip(value), g_get_real_time() / G_USEC_PER_SEC);
     }
     return length;
 }
@@ -218,7 +219,7 @@ static gboolean is_retried(const pf_http_result *result, const pf_http_request *
 }
 
 // Doubling, and anything from the half of that to the whole: those who failed together come back apart.
-static guint backoff_ms(guint tries, guint retry_after) {
+guint pf_http_backoff_ms(guint tries, guint retry_after) {
     guint most = FIRST_WAIT_MS << MIN(tries, 7u);
     guint wait = (guint)g_random_int_range((gint32)(most / 2), (gint32)most + 1);
     return MAX(MIN(wait, MOST_WAIT_MS), retry_after * 1000);
@@ -239,8 +240,9 @@ void pf_http_send(PfExporter *exporter, const pf_http_request *request,
         self.is_cut = FALSE;
         try_once(curl, request, &self);
         ret_result->tries++;
-    } while (is_retried(ret_result, request) && ret_result->tries <= request->max_retries &&
-             pf_exporter_wait(exporter, backoff_ms(ret_result->tries - 1, self.retry_after)));
+    } while (
+        is_retried(ret_result, request) && ret_result->tries <= request->max_retries &&
+        pf_exporter_wait(exporter, pf_http_backoff_ms(ret_result->tries - 1, self.retry_after)));
     api.easy_cleanup(curl);
 }
 

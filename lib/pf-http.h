@@ -32,3 +32,8 @@ void pf_http_result_clear(pf_http_result *self);
 // A URL without user, password and query.
 gchar *pf_http_safe_url(const gchar *url);
 GBytes *pf_http_gzip(const gchar *data, gsize size);
+
+// How long to wait before another try, after so many and when the answer said Retry-After: a number of seconds
+// or a date, as it stands there; `now` in s since 1970.
+guint pf_http_backoff_ms(guint tries, guint retry_after);
+guint pf_http_parse_retry_after(const gchar *text, gint64 now);

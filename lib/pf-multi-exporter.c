@@ -2,6 +2,7 @@
 // PfMultiExporter: a thread and a short queue for each exporter, so that none waits for another.
 #include "pf-multi-exporter.h"
 #include "pf-datadog-exporter.h"
+#include "pf-exporter-private.h"
 #include "pf-file-exporter.h"
 #include "pf-opentelemetry-exporter.h"
 #include "pf-prometheus-exporter.h"
@@ -17,6 +18,7 @@ typedef struct {
     GThread *thread;
     GQueue waiting; // PfMetricSet
     gboolean is_busy;
+    guint sending; // points, while it is busy
     gboolean is_ending;
     guint64 arrived;   // points since the last report
     gchar *last_error; // likewise
@@ -58,6 +60,7 @@ static gpointer work(gpointer data) {
             continue;
         }
         self->is_busy = TRUE;
+        self->sending = pf_metric_set_get_point_count(set);
         g_mutex_unlock(&multi->lock);
         PfExportResult *result = pf_exporter_export(self->exporter, set);
         pf_metric_set_unref(set);
@@ -120,6 +123,16 @@ static gboolean is_idle(PfMultiExporter *self) {
     return TRUE;
 }
 
+static void note_late(PfMultiExporter *self) {
+    for (guint i = 0; i < self->lanes->len; i++) {
+        lane *one = g_ptr_array_index(self->lanes, i);
+        if (one->is_busy && one->last_error == NULL) {
+            one->last_error =
+                g_strdup_printf("%s: no time left", pf_exporter_get_name(one->exporter));
+        }
+    }
+}
+
 /**
  * pf_multi_exporter_finish:
  * @self: an exporter
@@ -139,6 +152,7 @@ PfExportResult *pf_multi_exporter_finish(PfMultiExporter *self, guint millisecon
     }
     while (!is_idle(self) && g_cond_wait_until(&self->changed, &self->lock, until)) {
     }
+    note_late(self);
     PfExportResult *result = report(self);
     g_mutex_unlock(&self->lock);
     return result;
@@ -167,6 +181,9 @@ static void lane_end(PfMultiExporter *self, lane *one) {
     pf_exporter_limit(one->exporter, 0);
     g_cond_broadcast(&self->changed);
     gboolean done = is_done(self, one);
+    if (!done) {
+        pf_exporter_give_up(one->exporter, one->sending);
+    }
     g_mutex_unlock(&self->lock);
     if (!done) {
         g_object_ref(self); // its thread goes on using us; the program is about to end

@@ -54,8 +54,44 @@ START_TEST(test_addresses_are_said_without_secrets) {
 }
 END_TEST
 
+// Waits of 125 to 250 ms, then twice that and so on; never more than 30 s, but as long as the receiver says.
+START_TEST(test_waits_between_tries) {
+    static const guint most[] = {250, 500, 1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000};
+    static const guint least[] = {125, 250, 500, 1000, 2000, 4000, 8000, 16000, 16000, 16000};
+    for (guint tries = 0; tries < G_N_ELEMENTS(most); tries++) {
+        guint low = G_MAXUINT, high = 0;
+        for (guint i = 0; i < 2000; i++) {
+            guint wait = pf_http_backoff_ms(tries, 0);
+            low = MIN(low, wait);
+            high = MAX(high, wait);
+        }
+        ck_assert_uint_ge(low, least[tries]);
+        ck_assert_uint_le(high, most[tries]);
+        ck_assert_uint_lt(low, high); // those who failed together come back apart
+        ck_assert_uint_eq(pf_http_backoff_ms(tries, 60), 60000);
+    }
+    ck_assert_uint_le(pf_http_backoff_ms(G_MAXUINT, 0), 30000);
+}
+END_TEST
+
+START_TEST(test_retry_after) {
+    const gint64 now = 1700000000; // Tue, 14 Nov 2023 22:13:20 GMT
+    ck_assert_uint_eq(pf_http_parse_retry_after("7", now), 7);
+    ck_assert_uint_eq(pf_http_parse_retry_after("0", now), 0);
+    ck_assert_uint_eq(pf_http_parse_retry_after("99999999999999999999", now), 3600);
+    ck_assert_uint_eq(pf_http_parse_retry_after("Tue, 14 Nov 2023 22:13:50 GMT", now), 30);
+    ck_assert_uint_eq(pf_http_parse_retry_after("Tue, 14 Nov 2023 22:13:20 GMT", now), 0);
+    ck_assert_uint_eq(pf_http_parse_retry_after("Tue, 14 Nov 2023 21:00:00 GMT", now), 0);
+    ck_assert_uint_eq(pf_http_parse_retry_after("Wed, 15 Nov 2023 22:13:20 GMT", now), 3600);
+    ck_assert_uint_eq(pf_http_parse_retry_after("soon", now), 0);
+    ck_assert_uint_eq(pf_http_parse_retry_after("", now), 0);
+    ck_assert_uint_eq(pf_http_parse_retry_after("-5", now), 0);
+}
+END_TEST
+
 int main(void) {
-    const TTest *const tests[] = {test_hostile_answers, test_accept,
-                                  test_addresses_are_said_without_secrets, NULL};
+    const TTest *const tests[] = {
+        test_hostile_answers,     test_accept,      test_addresses_are_said_without_secrets,
+        test_waits_between_tries, test_retry_after, NULL};
     return pf_test_run("http", tests);
 }
