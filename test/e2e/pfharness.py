@@ -511,10 +511,10 @@ def ask(port, question):
         return b""
 
 
-def main():
+def main(runner=None):
     """unittest.main for a test file: names what was skipped, and why, for scripts/run-tests; 77 when
     nothing else was left."""
-    done = unittest.main(module=sys.modules["__main__"], exit=False,
+    done = unittest.main(module=sys.modules["__main__"], exit=False, testRunner=runner,
                          verbosity=2 if "-v" in sys.argv else 1).result
     for test, why in done.skipped:
         print(f"skipped within {test.id().removeprefix('__main__.')}: {' '.join(why.split())}")

@@ -7,10 +7,9 @@ import resource
 import signal
 import subprocess
 import tempfile
-import unittest
-import urllib.error
 
-from exportkit import Lab, P, SYSTEM_PYTHON, clikit, free_port, get, pf, target, wait_until
+from exportkit import (LONG, Lab, P, SYSTEM_PYTHON, address, clikit, get, main, pf, target,
+                       wait_until)
 
 KEY, OTHER_KEY = "7e0c4a9b15d8f326", "f1b86d20c47e935a"
 
@@ -48,7 +47,7 @@ class Agent(Reporting):
 
     def test_one_that_is_just_ending_is_counted_once(self):
         """It says that it has ended before its segment gets the name of one that has."""
-        child = self.world.profiled(["/bin/sh", "-c", "echo one; exec sleep 60"], EXPORTERS="file",
+        child = self.world.profiled(["/bin/sh", "-c", "echo one; exec sleep 3600"], EXPORTERS="file",
                                     COMMAND="none", KEEP_SEGMENT="true")
         self.children.append(child)
         pattern = os.path.join(self.world.folder, "*.pfseg")
@@ -66,21 +65,16 @@ class Agent(Reporting):
         self.assertEqual(self.last("ended.processes", program="sh"), 1)
 
     def test_a_process_that_goes_on(self):
-        ticking = [SYSTEM_PYTHON, "-c", "import os, time\nfor i in range(300):\n os.write(1, b'x')\n"
-                   " time.sleep(0.01)"]
-        child = self.world.profiled(ticking, EXPORTERS="file", COMMAND="none")
-        self.children.append(child)
+        child = self.writer()
         agent = self.agent("file", FILE_PATH=self.out)
-        seen = set()
-
-        def values():
-            seen.add(self.last("messages", function="write"))
-            return len(seen - {None}) >= 3
-
-        wait_until(values)
-        child.communicate()
-        wait_until(lambda: self.last("messages", function="write") == 300)
+        for count, told in ((100, 100), (1, 101), (199, 300)):
+            self.write(child, count)
+            wait_until(lambda: self.last("messages", function="write") == told)
+            self.assertEqual(self.last("processes", program="python3"), 1)
+        self.end(child)
         self.assertEqual(self.stop(agent), "")
+        self.assertEqual(self.last("messages", function="write"), 300)
+        self.assertEqual(self.last("processes", program="python3"), 0)
 
     def test_a_killed_process(self):
         code = ("import os, signal\nfor i in range(77): os.write(1, b'x')\n"
@@ -117,24 +111,26 @@ class Agent(Reporting):
         self.assertEqual(len(glob.glob(self.world.folder + "/*.pfseg")), 1)
 
     def test_the_library_starts_it(self):
-        settings = {"EXPORTERS": "file", "FILE_PATH": self.out, "FLUSH_INTERVAL_SECONDS": "1",
-                    "COMMAND": clikit.PFPROF}
-        code = "import os, time\nfor i in range(200):\n os.write(1, b'x')\n time.sleep(0.01)"
-        first = self.world.profiled([SYSTEM_PYTHON, "-c", code], **settings)
-        second = self.world.profiled([SYSTEM_PYTHON, "-c", code], **settings)
-        first.communicate()
-        second.communicate()
-        self.assertEqual((first.returncode, second.returncode), (0, 0))
-        wait_until(lambda: not self.ended())
+        settings = {"FILE_PATH": self.out, "FLUSH_INTERVAL_SECONDS": "1", "COMMAND": clikit.PFPROF,
+                    **{name.removeprefix(P): value for name, value in self.patient().items()}}
+        first, second = self.writer(**settings), self.writer(**settings)
+        for child in first, second:
+            self.write(child, 100)
+        # One that finds another's lock is about to end.
+        wait_until(lambda: len(self.agents()) == 1 and self.last("messages", function="write") == 200)
         agents = self.agents()
-        self.assertEqual(len(agents), 1)
         with open(f"/proc/{agents[0]}/stat", encoding="utf-8") as file:
             parent = int(file.read().rsplit(")", 1)[1].split()[1])
         self.assertNotIn(parent, (first.pid, second.pid, os.getpid()))
         with open(f"/proc/{agents[0]}/environ", "rb") as file:
             environment = file.read()
         self.assertNotIn(b"LD_PRELOAD=", environment)
+        for child in first, second:
+            self.write(child, 100)
+            self.end(child)
+        self.assertEqual((first.returncode, second.returncode), (0, 0))
         wait_until(lambda: self.last("messages", function="write") == 400)
+        self.assertEqual(self.agents(), agents)
         os.kill(agents[0], signal.SIGTERM)
         wait_until(lambda: not self.agents())
 
@@ -156,7 +152,8 @@ class Agent(Reporting):
         for keep in "false", "true":
             child = self.world.profiled(
                 [SYSTEM_PYTHON, "-c", code], EXPORTERS="file", FILE_PATH=self.out,
-                BACKGROUND_PROCESSING="false", KEEP_SEGMENT=keep, COMMAND=clikit.PFPROF)
+                BACKGROUND_PROCESSING="false", KEEP_SEGMENT=keep, COMMAND=clikit.PFPROF,
+                EXIT_TIMEOUT_SECONDS=LONG)
             child.communicate()
             wait_until(lambda: self.last("messages", function="write") == 50)
             wait_until(lambda: not self.ended() and not self.agents())
@@ -173,7 +170,7 @@ class Agent(Reporting):
         self.leave(["/bin/sh", "-c", "echo one"])
         agent = self.agent("file", FILE_PATH=self.out)
         wait_until(lambda: self.last("messages", program="sh"))
-        done = self.world.cli("agent", "--folder", self.world.folder,
+        done = self.world.cli("agent", "--folder", self.world.folder, timeout=LONG,
                               extra=self.named({"EXPORTERS": "file", "FILE_PATH": self.out}))
         self.assertEqual(done.status, 2)
         self.assertIn("an agent runs already", done.err)
@@ -190,20 +187,17 @@ class Agent(Reporting):
     def test_it_ends_when_idle(self):
         self.leave(["/bin/sh", "-c", "echo one"])
         agent = self.agent("file", "--idle", "1", FILE_PATH=self.out)
-        self.assertEqual(agent.wait(30), 0)
+        self.assertEqual(agent.wait(LONG), 0)
         self.assertEqual(self.last("messages", program="sh"), 1)
 
     def test_health(self):
-        port = free_port()
         self.leave(["/bin/sh", "-c", "echo one"])
-        self.agent("file", FILE_PATH=self.out, AGENT_LISTEN=f"127.0.0.1:{port}")
+        agent = self.agent("file", FILE_PATH=self.out, AGENT_LISTEN="127.0.0.1:0")
+        url = address(agent, "/healthz", b"healthy")
 
         def health():
-            try:
-                page = json.loads(get(f"http://127.0.0.1:{port}/healthz"))
-                return page if page["exporters"]["file"]["exported"] > 0 else None
-            except (urllib.error.URLError, OSError):
-                return None
+            page = json.loads(get(url + "/healthz"))
+            return page if page["exporters"]["file"]["exported"] > 0 else None
 
         page = wait_until(health)
         self.assertTrue(page["healthy"])
@@ -231,8 +225,8 @@ class Agent(Reporting):
         extra = self.named({
             "EXPORTERS": "prometheus,opentelemetry,datadog", "PROMETHEUS_LISTEN": "",
             "PROMETHEUS_PUSHGATEWAY": f"http://me:{KEY}@127.0.0.1:1/x?y@z", "DD_API_KEY": KEY,
-            "DD_DD_URL": f"http://me:{KEY}@127.0.0.1:1", "EXIT_TIMEOUT_SECONDS": 1,
-            "OTEL_EXPORTER_OTLP_HEADERS": "api-key=" + KEY,
+            "DD_DD_URL": f"http://me:{KEY}@127.0.0.1:1", "EXIT_TIMEOUT_SECONDS": LONG,
+            "MAX_RETRIES": 0, "OTEL_EXPORTER_OTLP_HEADERS": "api-key=" + KEY,
             "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://me:{KEY}@127.0.0.1:1/?key={KEY}"})
         for words in (["config"], ["config", "--json"], ["config", "prometheus_pushgateway"],
                       ["doctor"], ["doctor", "--json"],
@@ -278,7 +272,7 @@ class Agent(Reporting):
         if more:
             wait_until(self.world.segments)
         child.send_signal(signal.SIGABRT)  # a shell's background job ignores SIGQUIT
-        child.wait(60)
+        child.wait(LONG)
         cores = glob.glob(os.path.join(folder, "core*"))
         if not cores:
             self.skipTest("cores go elsewhere here (/proc/sys/kernel/core_pattern)")
@@ -299,4 +293,4 @@ class Agent(Reporting):
 
 
 if __name__ == "__main__":
-    pf.main()
+    main()

@@ -5,10 +5,8 @@ import json
 import os
 import re
 import subprocess
-import unittest
-import urllib.error
 
-from exportkit import Lab, SYSTEM_PYTHON, free_port, get, need, pf, query, wait_until
+from exportkit import Lab, SYSTEM_PYTHON, address, get, main, need, pf, query, wait_until
 
 EXAMPLES = os.path.join(pf.ROOT, "docs", "examples")
 # Calls that succeed, fail, go through stdio, are flushed, and processes that end.
@@ -45,30 +43,23 @@ class Dashboard(Lab):
         need("prometheus", "promtool")
         child = self.world.profiled(BUSY, EXPORTERS="file", COMMAND="none", SAMPLE_RATE=1)
         self.children.append(child)
-        port, own = free_port(), free_port()
-        self.agent("prometheus", PROMETHEUS_LISTEN=f"127.0.0.1:{port}")
+        page = address(self.agent("prometheus"), "/metrics", b"pfprof_messages_total")
         with open(self.path("prometheus.yml"), "w", encoding="utf-8") as file:
-            file.write("global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
+            file.write("global: {scrape_interval: 500ms, evaluation_interval: 1s}\n"
                        f"rule_files: ['{EXAMPLES}/alerts.yml']\nscrape_configs:\n"
                        "- job_name: pfprof\n  static_configs: "
-                       f"[{{targets: ['127.0.0.1:{port}']}}]\n")
-        self.spawn("prometheus", "--config.file=" + self.path("prometheus.yml"),
-                   "--storage.tsdb.path=" + self.path("tsdb"), "--log.level=warn",
-                   f"--web.listen-address=127.0.0.1:{own}")
-
-        def up():
-            try:
-                return query(own, "rate(pfprof_messages_total[10s]) > 0")
-            except (urllib.error.URLError, OSError):
-                return False
-
-        wait_until(up, 60)
+                       f"[{{targets: ['{page.removeprefix('http://')}']}}]\n")
+        own = address(self.spawn(
+            "prometheus", "--config.file=" + self.path("prometheus.yml"),
+            "--storage.tsdb.path=" + self.path("tsdb"), "--log.level=warn",
+            "--web.listen-address=127.0.0.1:0"), "/-/ready")
+        wait_until(lambda: query(own, "rate(pfprof_messages_total[10s]) > 0"))
         expressions, alerts = self.expressions()
         for expression in expressions:
-            wait_until(lambda: query(own, expression), 40)
+            wait_until(lambda: query(own, expression))
             for name in names(expression):
                 self.assertTrue(query(own, f"count({name})"), name)
-        rules = json.loads(get(f"http://127.0.0.1:{own}/api/v1/rules"))["data"]["groups"][0]["rules"]
+        rules = json.loads(get(own + "/api/v1/rules"))["data"]["groups"][0]["rules"]
         self.assertEqual(len(rules), len(alerts))
         self.assertEqual({r["health"] for r in rules} - {"unknown"}, {"ok"}, rules)
         self.assertEqual([r.get("lastError", "") for r in rules], [""] * len(rules))
@@ -81,4 +72,4 @@ class Dashboard(Lab):
 
 
 if __name__ == "__main__":
-    pf.main()
+    main()

@@ -7,11 +7,9 @@ import re
 import socket
 import subprocess
 import threading
-import unittest
-import urllib.error
-import urllib.request
 
-from exportkit import HERE, Lab, Receiver, SYSTEM_PYTHON, free_port, get, need, need_npm, pf, wait_until
+from exportkit import (HERE, LONG, Lab, Receiver, SYSTEM_PYTHON, address, get, main, need, need_npm,
+                       wait_until)
 
 PRINTS = [SYSTEM_PYTHON, "-c", "import os\nfor i in range(3000): os.write(1, b'x' * (i % 50 + 1))"]
 KEY = "0123456789abcdef0123456789abcdef"
@@ -81,7 +79,7 @@ class Datadog(Lab):
         self.assertEqual(count, function["message_count"])
         left = count / 2
         for x in sorted(times, key=lambda x: x["value"]):
-            left -= 1 / x["rate"]
+            left -= round(1 / x["rate"])
             if left <= 0:
                 break
         self.assertLess(abs(x["value"] * 1e9 / function["p50_ns"] - 1), 0.044)
@@ -129,7 +127,7 @@ class Datadog(Lab):
         need_npm()
         dogs = Dogs()
         subprocess.run(["node", os.path.join(HERE, "judge-datadog.js"), "dogstatsd", str(dogs.port)],
-                       check=True, capture_output=True, timeout=60)
+                       check=True, capture_output=True, timeout=LONG)
         wait_until(lambda: len(dogs.lines()) == 3)
         kinds = {x["name"]: x["type"] for x in dogs.lines()}
         self.assertEqual(kinds, {"pfprof.messages": "c", "pfprof.processes": "g",
@@ -160,18 +158,8 @@ class Datadog(Lab):
 
     def test_series_v1_in_a_real_victoria_metrics(self):
         need("victoria-metrics")
-        port = free_port()
-        self.spawn("victoria-metrics", f"-httpListenAddr=127.0.0.1:{port}",
-                   "-storageDataPath=" + self.path("victoria"))
-        base = f"http://127.0.0.1:{port}"
-
-        def ready():
-            try:
-                return get(base + "/health")
-            except (urllib.error.URLError, OSError):
-                return False
-
-        wait_until(ready)
+        base = address(self.spawn("victoria-metrics", "-httpListenAddr=127.0.0.1:0",
+                                  "-storageDataPath=" + self.path("victoria")), "/health", b"OK")
         self.leave(PRINTS)
         done = self.once("datadog", DATADOG_API="v1", DD_API_KEY=KEY, DD_DD_URL=base + "/datadog")
         self.assertEqual((done.status, done.err), (0, ""))
@@ -213,4 +201,4 @@ class Datadog(Lab):
 
 
 if __name__ == "__main__":
-    pf.main()
+    main()

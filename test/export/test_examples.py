@@ -5,10 +5,8 @@ import os
 import re
 import subprocess
 import tempfile
-import unittest
-import urllib.error
 
-from exportkit import Lab, P, clikit, free_port, get, need, pf, wait_until
+from exportkit import Lab, P, address, clikit, get, main, need, pf
 
 EXAMPLES = os.path.join(pf.ROOT, "docs", "examples")
 UNIT = os.path.join(EXAMPLES, "pfprof-agent.service")
@@ -71,23 +69,14 @@ class Examples(Lab):
         self.run_agent(words, settings)
 
     def run_agent(self, words, settings):
-        health, page = free_port(), free_port()
         self.assertIn(P + "AGENT_LISTEN", settings)
-        settings = {**settings, P + "AGENT_LISTEN": f"127.0.0.1:{health}",
-                    P + "PROMETHEUS_LISTEN": f"127.0.0.1:{page}"}
+        settings = {**settings, P + "AGENT_LISTEN": "127.0.0.1:0", P + "PROMETHEUS_LISTEN": "127.0.0.1:0"}
         agent = self.world.start(*words, "--folder", self.world.folder, extra=settings)
         self.children.append(agent)
-
-        def is_well():
-            try:
-                return json.loads(get(f"http://127.0.0.1:{health}/healthz"))["healthy"]
-            except (urllib.error.URLError, OSError):
-                return None
-
-        self.assertTrue(wait_until(is_well))
+        health = address(agent, "/healthz", b"healthy")
+        self.assertTrue(json.loads(get(health + "/healthz"))["healthy"])
         if "prometheus" in settings[P + "EXPORTERS"]:
-            wait_until(lambda: b"pfprof_exported_points_total" in get(
-                f"http://127.0.0.1:{page}/metrics"))
+            address(agent, "/metrics", b"pfprof_exported_points_total")
         return agent
 
     def kubectl(self, text):
@@ -132,4 +121,4 @@ class Examples(Lab):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()

@@ -7,9 +7,8 @@ import re
 import signal
 import subprocess
 import time
-import unittest
 
-from exportkit import Lab, SYSTEM_PYTHON, pf, wait_until
+from exportkit import Lab, SYSTEM_PYTHON, clikit, main, pf, wait_until
 
 PRINTS = [SYSTEM_PYTHON, "-c", "import os\nfor i in range(3000): os.write(1, b'x' * (i % 50 + 1))"]
 COLUMNS = ("unix_ns start_unix_ns metric kind unit program function site detail value count sum "
@@ -70,18 +69,32 @@ class File(Lab):
         self.assertEqual(self.once("file", FILE_PATH=out).status, 0)
         self.assertGreater(len(self.lines(out)), before)
 
+    def strace(self, *words, **settings):
+        """`pfprof agent --once` under strace."""
+        pf.need("strace")
+        environment = self.world.environment({**self.patient(), **self.named({"EXPORTERS": "file", **settings})})
+        return subprocess.run(["strace", "-f", "-o", self.path("strace.log"), *words, clikit.PFPROF, "agent",
+                               "--folder", self.world.folder, "--once"], env=environment, capture_output=True)
+
     def test_killed_again_and_again(self):
-        """kill -9 at any moment: what is there is whole lines."""
+        """kill -9 at any system call on the file: what is there is whole lines."""
         out = self.path("out.jsonl")
-        for turn in range(6):
-            self.leave(PRINTS)
-            agent = self.agent("file", FILE_PATH=out)
-            time.sleep(0.02 * turn)
-            agent.kill()
-            agent.wait()
         self.leave(PRINTS)
         self.assertEqual(self.once("file", FILE_PATH=out).status, 0)
-        self.lines(out)
+        whole = len(self.lines(out))
+        self.leave(PRINTS)
+        self.assertEqual(self.strace("-P", out, FILE_PATH=out).returncode, 0)
+        with open(self.path("strace.log"), encoding="utf-8") as file:
+            calls = re.findall(r"(?m)^\d+ +(\w+)\(", file.read())
+        self.assertIn("write", calls)
+        for i, call in enumerate(calls):
+            nth = calls[:i + 1].count(call)
+            self.leave(PRINTS)
+            killed = self.strace("-P", out, "-e", f"inject={call}:signal=KILL:when={nth}", FILE_PATH=out)
+            self.assertNotEqual(killed.returncode, 0, (call, nth))
+            self.lines(out)
+        self.assertEqual(self.once("file", FILE_PATH=out).status, 0)
+        self.assertGreaterEqual(len(self.lines(out)), 3 * whole - 2)
 
     def test_rotation_by_size(self):
         out = self.path("out.jsonl")
@@ -100,36 +113,27 @@ class File(Lab):
 
     def test_rotation_by_age(self):
         out = self.path("out.jsonl")
-        if not self.has_birth_time():
-            self.skipTest("the file system does not tell when a file was born")
         self.leave(PRINTS)
         self.once("file", FILE_PATH=out, FILE_MAX_SECONDS=1)
-        time.sleep(2.1)
+        if not self.birth_time(out):
+            self.skipTest("the file system does not tell when a file was born")
+        born = self.birth_time(out)
+        wait_until(lambda: time.time() >= born + 1)
         self.leave(PRINTS)
         self.once("file", FILE_PATH=out, FILE_MAX_SECONDS=1)
         self.assertTrue(os.path.exists(out + ".1"))
 
-    def has_birth_time(self):
-        with open(self.path("born"), "w", encoding="utf-8"):
-            pass
-        told = subprocess.run(["stat", "-c", "%W", self.path("born")], capture_output=True,
-                              text=True).stdout.strip()
-        return told.isdigit() and int(told) > 0
+    @staticmethod
+    def birth_time(path):
+        told = subprocess.run(["stat", "-c", "%W", path], capture_output=True, text=True).stdout
+        return int(told.strip()) if told.strip().isdigit() else 0
 
     def test_fsync_policy(self):
-        if subprocess.run(["strace", "-V"], capture_output=True).returncode:
-            self.skipTest("strace is not installed")
         for policy, wanted in (("never", 0), ("always", 1)):
             self.leave(PRINTS)
-            log = self.path("strace.log")
-            environment = self.world.environment({**self.named({
-                "EXPORTERS": "file", "FILE_PATH": self.path(policy), "FILE_FSYNC": policy})})
-            subprocess.run(["strace", "-f", "-o", log, "-e", "trace=fsync,fdatasync",
-                            os.environ.get("PF_COMMAND") or
-                            os.path.join(pf.ROOT, "build/lib/cli/pfprof"),
-                            "agent", "--folder", self.world.folder, "--once"],
-                           env=environment, check=True, capture_output=True)
-            with open(log, encoding="utf-8") as file:
+            done = self.strace("-e", "trace=fsync,fdatasync", FILE_PATH=self.path(policy), FILE_FSYNC=policy)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            with open(self.path("strace.log"), encoding="utf-8") as file:
                 synced = len(re.findall(r"f(?:data)?sync\(", file.read()))
             self.assertTrue(synced == 0 if wanted == 0 else synced >= 1, (policy, synced))
 
@@ -172,4 +176,4 @@ class File(Lab):
 
 
 if __name__ == "__main__":
-    pf.main()
+    main()

@@ -6,62 +6,30 @@ import resource
 import shutil
 import signal
 import struct
-import subprocess
 import unittest
 
-from exportkit import P, SYSTEM_PYTHON, clikit, pf, wait_until
+from exportkit import main, wait_until
 from test_agent import Reporting
 
 NOBODY = 65534
-# Each number that comes in is a count of writes to make; then it says so on another descriptor.
-WRITER = """
-import os, sys
-for line in sys.stdin:
-    for i in range(int(line)):
-        os.write(2, b"x")
-    os.ftruncate(%d, int(line))
-"""
 CONTROL = 512  # docs/segment-format.md
 
 
 class Reset(Reporting):
-    def writer(self, **settings):
-        """A target that writes when it is told to; nobody looks at it but at its begin and its end."""
-        self.done = self.path("done")
-        settings = {"EXPORTERS": "file", "COMMAND": "none", "SAMPLE_RATE": "1", **settings}
-        options = settings.pop("options", {})
-        env = self.world.environment(
-            {P + "ENABLED": "true", P + "OUTPUT": "none", "LD_PRELOAD": pf.LIB,
-             **self.named(settings)})
-        with open(self.done, "w", encoding="utf-8") as done:
-            child = subprocess.Popen(
-                [SYSTEM_PYTHON, "-c", WRITER % done.fileno()], env=env, stdin=subprocess.PIPE,
-                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, text=True,
-                pass_fds=(done.fileno(),), **options)
-        self.children.append(child)
-        return child
-
-    def write(self, child, count):
-        os.truncate(self.done, 0)
-        child.stdin.write(f"{count}\n")
-        child.stdin.flush()
-        wait_until(lambda: os.path.getsize(self.done) == count)
-
     def reset(self, child, **options):
         done = self.world.cli("ctl", str(child.pid), "reset", **options)
         self.assertEqual(done.status, 0, done.err)
 
-    def end(self, child):
-        child.stdin.close()
-        child.wait(30)
-        wait_until(lambda: not self.ended())
-
     def seldom(self, **settings):
         """An agent that looks at what runs once, when it sees it first."""
         agent = self.agent("file", FILE_PATH=self.out, **{"FLUSH_INTERVAL_SECONDS": 3600, **settings})
-        # It says so by its lock on the folder.
-        wait_until(lambda: subprocess.run(["flock", "-sn", self.world.folder, "true"]).returncode)
+        wait_until(self.is_watched)
         return agent
+
+    def is_watched(self):
+        """An agent says so by its lock on the folder; a look by another lock would be in its way."""
+        with open("/proc/locks", encoding="ascii") as locks:
+            return f":{os.stat(self.world.folder).st_ino} " in locks.read()
 
     def seen(self, child):
         """Waits until the agent has taken its first look."""
@@ -250,4 +218,4 @@ class Reset(Reporting):
 
 
 if __name__ == "__main__":
-    unittest.main(verbosity=2)
+    main()
