@@ -9,7 +9,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "export"))
-from exportkit import Lab, P, free_port, get, pf, target  # noqa: E402
+from exportkit import Lab, P, address, get, pf, target  # noqa: E402
 
 
 class Scale(Lab):
@@ -17,9 +17,8 @@ class Scale(Lab):
         processes = int(os.environ.get("PF_PROCESSES", "1000"))
         seconds = int(os.environ.get("PF_SECONDS", "60"))
         interval = int(os.environ.get("PF_INTERVAL", "30"))
-        port = free_port()
-        agent = self.agent("prometheus", PROMETHEUS_LISTEN=f"127.0.0.1:{port}",
-                           FLUSH_INTERVAL_SECONDS=interval)
+        agent = self.agent("prometheus", FLUSH_INTERVAL_SECONDS=interval)
+        url = address(agent, "/metrics")
         count = seconds + 30
         extra = {P + "ENABLED": "true", P + "OUTPUT": "none", P + "EXPORTERS": "file",
                  P + "COMMAND": "none", "LD_PRELOAD": pf.LIB}
@@ -39,7 +38,7 @@ class Scale(Lab):
         before, begun, scrapes = used(), time.monotonic(), []
         while time.monotonic() - begun < seconds:
             at = time.monotonic()
-            size = len(get(f"http://127.0.0.1:{port}/metrics"))
+            size = len(get(url + "/metrics"))
             scrapes.append(time.monotonic() - at)
             time.sleep(1)
         share = (used() - before) / (time.monotonic() - begun)
@@ -48,7 +47,7 @@ class Scale(Lab):
         for one in crowd:
             one.wait()
         time.sleep(3)
-        page = get(f"http://127.0.0.1:{port}/metrics").decode()
+        page = get(url + "/metrics").decode()
         total = sum(float(x.split()[-1]) for x in page.splitlines()
                     if x.startswith("pfprof_messages_total") and 'function="write"' in x)
         print(f"{processes} processes of {programs} programs, an export every {interval} s: {share * 100:.2f} % of a core, "
