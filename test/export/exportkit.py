@@ -37,16 +37,17 @@ for line in sys.stdin:
 """
 
 
-def wait_until(condition, seconds=LONG, pause=0.02):
+def wait_until(condition, pause=0.02):
     """The first true value of `condition()`; a pause between two looks leaves the CPU to what is waited for."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + LONG
     while True:
         late = time.monotonic() > end
         value = condition()
         if value:
             return value
         if late:
-            raise AssertionError(f"it did not come to that in {seconds} s")
+            where = condition.__code__
+            raise AssertionError(f"{LONG} s in vain: line {where.co_firstlineno} of {where.co_filename}")
         time.sleep(pause)
 
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 import tempfile
 
-from exportkit import Lab, P, address, clikit, get, main, need, pf
+from exportkit import Lab, P, SYSTEM_PYTHON, address, clikit, get, main, need, pf
 
 EXAMPLES = os.path.join(pf.ROOT, "docs", "examples")
 UNIT = os.path.join(EXAMPLES, "pfprof-agent.service")
@@ -16,6 +16,13 @@ MANIFESTS = ("daemonset.yaml", "sidecar.yaml")
 def read(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
+
+
+def read_yaml(text):
+    """By the python that Debian's yaml is for."""
+    code = "import json, sys, yaml; json.dump(yaml.safe_load(sys.stdin), sys.stdout)"
+    return json.loads(subprocess.run([SYSTEM_PYTHON, "-c", code], input=text, capture_output=True, text=True,
+                                     check=True).stdout)
 
 
 def known_names():
@@ -89,13 +96,12 @@ class Examples(Lab):
 
     def test_the_manifests(self):
         need("kubectl")
-        import yaml
         for name in MANIFESTS:
             text = read(os.path.join(EXAMPLES, name))
-            wanted = yaml.safe_load(text)
+            wanted = read_yaml(text)
             self.assertEqual(lost(wanted, self.kubectl(text)), [], name)
             wrong = text.replace("emptyDir", "emptyDirectory").replace("hostPath:", "hostFolder:")
-            self.assertNotEqual(lost(yaml.safe_load(wrong), self.kubectl(wrong)), [], name)
+            self.assertNotEqual(lost(read_yaml(wrong), self.kubectl(wrong)), [], name)
             pod = pod_of(wanted)
             volumes = {volume["name"] for volume in pod["volumes"]}
             for one in pod["containers"]:
@@ -107,9 +113,8 @@ class Examples(Lab):
                                  wanted["spec"]["template"]["metadata"]["labels"])
 
     def test_the_agents_of_the_manifests_run(self):
-        import yaml
         for name in MANIFESTS:
-            pod = pod_of(yaml.safe_load(read(os.path.join(EXAMPLES, name))))
+            pod = pod_of(read_yaml(read(os.path.join(EXAMPLES, name))))
             (one,) = [c for c in pod["containers"] if c.get("command", [""])[0] == "pfprof"]
             settings = {e["name"]: e["value"] for e in one["env"] if "value" in e}
             port = settings[P + "AGENT_LISTEN"].rsplit(":", 1)[1]
