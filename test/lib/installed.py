@@ -23,6 +23,8 @@ class Install:
     def __init__(self, test_class):
         self.folder = tempfile.mkdtemp(prefix="test-install-")
         test_class.addClassCleanup(shutil.rmtree, self.folder)
+        self.tmpfs = tempfile.mkdtemp(prefix="test-install-", dir="/dev/shm")
+        test_class.addClassCleanup(shutil.rmtree, self.tmpfs)
         subprocess.run(["meson", "install", "-C", BUILD, "--no-rebuild", "--destdir", self.folder],
                        check=True, capture_output=True)
         for config in glob.glob(self.folder + "/**/*.pc", recursive=True):
@@ -38,7 +40,9 @@ class Install:
         self.environment = {
             name: value for name, value in os.environ.items()
             if not name.startswith("PROVIDE_PROFILING_")}
+        # Its own processes alone are seen, and no agent is started.
         self.environment.update(
+            XDG_RUNTIME_DIR=self.tmpfs, PROVIDE_PROFILING_COMMAND="none",
             PKG_CONFIG_PATH=os.path.dirname(self.find("pf-profiling-1.pc")),
             LD_LIBRARY_PATH=os.path.dirname(self.library),
             PATH=os.path.join(self.prefix, "bin") + ":" + os.environ["PATH"])
@@ -51,7 +55,7 @@ class Install:
         """Runs a command that must succeed."""
         run = subprocess.run(command, env=self.environment | (more_environment or {}),
                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                             errors="replace", timeout=120, **more)
+                             errors="replace", timeout=600, **more)
         if run.returncode != 0:
             raise AssertionError(f"{command}: status {run.returncode}\n"
                                  f"{run.stdout[-1500:]}\n{run.stderr[-1500:]}")

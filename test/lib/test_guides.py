@@ -20,10 +20,6 @@ class Guides(unittest.TestCase):
     def setUpClass(cls):
         cls.install = Install(cls)
         cls.folder = cls.install.folder
-        cls.tmpfs = tempfile.mkdtemp(prefix="test-guides-", dir="/dev/shm")
-        cls.addClassCleanup(shutil.rmtree, cls.tmpfs)
-        # Its own processes alone are seen, and no agent is started.
-        cls.install.environment.update(XDG_RUNTIME_DIR=cls.tmpfs, PROVIDE_PROFILING_COMMAND="none")
         cls.run_checked = cls.install.run
 
     def test_programs(self):

@@ -87,6 +87,7 @@ class Installed(unittest.TestCase):
         subprocess.run(["cc", "-Wall", "-Wextra", "-Werror", "-I", self.install.include, "-x",
                         "c", "-", "-o", program], input=text, text=True, check=True)
         run = subprocess.run([program], env={"LD_PRELOAD": self.install.library,
+                                             "XDG_RUNTIME_DIR": self.install.tmpfs,
                                              "PROVIDE_PROFILING_ENABLED": "true"},
                              capture_output=True, text=True, check=True)
         self.assertIn("profiled scopes", run.stderr)

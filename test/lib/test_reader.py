@@ -5,7 +5,6 @@
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -54,15 +53,13 @@ def read(path):
         return file.read(1 << 20)
 
 
-def settled(path):
-    """The segment when the target has recorded the call that told us to look."""
-    before = read(path)
-    while True:
-        time.sleep(0.05)
-        after = read(path)
-        if after == before:
-            return after
-        before = after
+def waits(process):
+    """Until the target waits for a word from us: so what it has told us of is recorded, and nothing else comes."""
+    def sleeps():
+        with open(f"/proc/{process.pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] == "S"
+
+    pf.wait_for(sleeps)
 
 
 # Rows outlive their snapshot, and nothing is freed twice.
@@ -107,30 +104,23 @@ Pf.Steering.new(Pf.Controller.new_for_pid(int(sys.argv[1])), Sampler()).step()
 
 
 class Reader(unittest.TestCase):
-    lost = 0
-
     def same(self, ours, summary, what):
         for field in EXACT:
             self.assertEqual(ours[field], summary[field], f"{what}: {field}")
-        exact = not self.lost
         for field in NEAR:
             if field.startswith("p") and summary["message_count"] < 5000:
                 continue  # of few calls a quantile may lie between two, and rounding decides
             if summary[field] is None or ours[field] is None:
                 self.assertEqual(ours[field], summary[field], f"{what}: {field}")
             else:
-                self.assertAlmostEqual(ours[field], summary[field],
-                                       delta=1 + (2e-5 if exact else 1e-2) * summary[field], msg=f"{what}: {field}")
+                self.assertAlmostEqual(ours[field], summary[field], delta=1 + 2e-5 * summary[field],
+                                       msg=f"{what}: {field}")
 
     def compare(self, argv, **settings):
-        # Calls that came while the segment was made have no site: the two make their totals up
-        # differently, and neither is wrong.  A run without them is looked for.
-        for _ in range(20):
-            run = pf.execute(argv, KEEP_SEGMENT="true", **settings)
-            summary = run.only()
-            if not summary["metrics"]["lost_count"]["reentry"]:
-                break
-        self.lost = summary["metrics"]["lost_count"]["reentry"]
+        run = pf.execute(argv, KEEP_SEGMENT="true", **settings)
+        summary = run.only()
+        # Calls that come while the segment is made have no site, and would be in one of the two totals.
+        self.assertEqual(summary["metrics"]["lost_count"]["reentry"], 0)
         snapshot = show(run, *run.segments())
         self.same(snapshot["metrics"], summary["metrics"], "metrics")
         for array in ("functions", "flushes"):
@@ -145,8 +135,7 @@ class Reader(unittest.TestCase):
         self.assertEqual(sorted(ours), sorted(theirs))
         for key, one in theirs.items():
             self.same(ours[key], one, key)
-            if one["address"] != "0x0":  # counted while the segment was made: no place
-                self.assertEqual(ours[key]["offset"], one["offset"], key)
+            self.assertEqual(ours[key]["offset"], one["offset"], key)
         self.assertEqual(
             sorted(one["message_count"] for one in snapshot["streams"] if one["message_count"]),
             sorted(one["message_count"] for one in summary["streams"]))
@@ -188,31 +177,24 @@ class Reader(unittest.TestCase):
         self.assertLessEqual(max(map(len, text.splitlines())), 80)
 
     def test_lines_to_blame(self):
-        run = pf.execute([pf.build("wrapper"), "5000"], KEEP_SEGMENT="true", SAMPLE_RATE="0.1",
-                         STACKS="on")
+        """With a stack of each call the estimates are the numbers themselves."""
+        run = pf.execute([pf.build("wrapper"), "500"], KEEP_SEGMENT="true", SAMPLE_RATE="1", STACKS="on")
         snapshot = show(run, *run.segments())
-        if not snapshot["stacks"]:
-            self.skipTest("no call stacks were taken on this machine")
+        self.assertTrue(snapshot["stacks"])
         lines = lines_of("wrapper")
-        # Calls that came while the segment was made have no place.
         blamed = {(one.get("line"), one["function"]): one for one in snapshot["real_sites"]}
-        for name, count in (("order", 10000), ("audit", 5000), ("user", 1000)):
+        for name, count in (("order", 1000), ("audit", 500), ("user", 100)):
             for function in ("fprintf", "vfprintf"):
                 one = blamed[lines[name], function]
                 self.assertTrue(one["is_estimate"])
                 self.assertIsNotNone(one["wrapper"])
-                self.assertGreater(one["stack_count"], 0)
-                # Stacks are a sample: 50 of them are within a factor of 3 all but always.
-                self.assertLess(count / 3, one["message_count"])
-                self.assertLess(one["message_count"], count * 3)
+                self.assertEqual(one["stack_count"], count)
+                self.assertEqual(one["message_count"], count)
         for name in ("step 1", "step 2", "step 3"):
             one = blamed[lines[name], "fputs"]
             self.assertFalse(one["is_estimate"])
             self.assertIsNone(one["wrapper"])
-            # Calls that came while the segment was made are in their function only.
-            self.assertLessEqual(one["message_count"], 10000)
-            self.assertGreaterEqual(
-                one["message_count"], 10000 - snapshot["metrics"]["lost_count"]["reentry"])
+            self.assertEqual(one["message_count"], 1000)
         whole = sum(one["message_count"] for one in snapshot["real_sites"])
         self.assertAlmostEqual(whole, snapshot["metrics"]["message_count"], delta=1)
 
@@ -220,18 +202,18 @@ class Reader(unittest.TestCase):
         run, process = pf.start([pf.build("wrapper"), "500", "wait"], stdin=subprocess.PIPE)
         try:
             self.assertEqual(process.stdout.readline(), b"ready\n")
-            settled(*run.segments())
+            waits(process)
             before = show(run, process.pid)
             self.assertEqual(before["process"]["state"], "active")
             self.assertEqual(before["process"]["pid"], process.pid)
             # 500 rounds of two threads: order, half of audit, a tenth of user, twice each; 3 steps.
-            told = 2 * (500 * 2 + 250 * 2 + 50 * 2 + 500 * 3) + 1
+            told = 2 * (500 * 2 + 250 * 2 + 50 * 2 + 500 * 3) + 2
             self.assertEqual(before["metrics"]["message_count"], told)
             self.assertIsNone(before["metrics"]["overhead_ns"])
             process.stdin.write(b"x")
             process.stdin.flush()
             self.assertEqual(process.stdout.readline(), b"again\n")
-            settled(*run.segments())
+            waits(process)
             after = show(run, process.pid)
             self.assertEqual(after["metrics"]["message_count"], told + 3)
             self.assertGreaterEqual(after["metrics"]["uptime_seconds"],
@@ -274,12 +256,12 @@ class Reader(unittest.TestCase):
             process.stdin.write(b"x")
             process.stdin.flush()
             process.stdout.readline()
-            path, = run.segments()
-            settled(path)
+            waits(process)
             return show(run, process.pid)
 
         try:
             process.stdout.readline()
+            waits(process)
             self.assertEqual(order("off"), (0, ""))
             told = show(run, process.pid)["metrics"]["message_count"]
             off = call()
@@ -297,12 +279,13 @@ class Reader(unittest.TestCase):
             self.assertEqual(writes["message_count"] - writes["sampled_count"], 1)
             self.assertEqual(order("clear"), (0, ""))
             self.assertEqual(order("rate=1"), (0, ""))
+            begun = time.monotonic()
             self.assertEqual(order("reset"), (0, ""))
             anew = call()
+            self.assertLess(anew["metrics"]["uptime_seconds"], 1.01 * (time.monotonic() - begun))
             self.assertEqual(anew["metrics"]["message_count"], 3)
             self.assertEqual(anew["metrics"]["sampled_count"], 3)
             self.assertGreater(anew["process"]["reset_time"], anew["process"]["start_time"])
-            self.assertLess(anew["metrics"]["uptime_seconds"], on["metrics"]["uptime_seconds"] + 60)
             code, said = order("rate=2")
             self.assertEqual(code, 2)
             self.assertIn("from 0 to 1", said)
@@ -322,7 +305,8 @@ class Reader(unittest.TestCase):
         try:
             process.stdout.readline()
             path, = run.segments()
-            before = settled(path)
+            waits(process)
+            before = read(path)
             show(run, process.pid)
             self.assertEqual(read(path), before)
         finally:

@@ -96,12 +96,8 @@ class Shown(unittest.TestCase):
     def setUpClass(cls):
         cls.install = Install(cls)
         cls.work = tempfile.mkdtemp(prefix="test-shown-", dir=cls.install.folder)
-        cls.tmpfs = tempfile.mkdtemp(prefix="test-shown-", dir="/dev/shm")
-        cls.addClassCleanup(shutil.rmtree, cls.tmpfs)
-        # Its own processes alone, and no configuration of who runs the tests.
-        cls.install.environment.update(XDG_RUNTIME_DIR=cls.tmpfs, XDG_CONFIG_HOME=cls.work,
-                                       PWD=cls.work,
-                                       PROVIDE_PROFILING_COMMAND="none") # no agent is started
+        # No configuration of who runs the tests.
+        cls.install.environment.update(XDG_CONFIG_HOME=cls.work, PWD=cls.work)
         os.makedirs(os.path.join(cls.work, "build/preload"))
         os.symlink(cls.install.library, os.path.join(cls.work, "build/preload/libpfprof.so"))
         for name in ("scripts", "lib", "test"):
@@ -116,7 +112,7 @@ class Shown(unittest.TestCase):
         for name in ("old", "old-1", "old-2", "new-1", "new-2", "today"):
             cls.shell(f"pfprof run --rate 1 --save {name}.pfs -- ./app")
         cls.live = subprocess.Popen(
-            ["./app", "100000"], cwd=cls.work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            ["./app", "1000000000"], cwd=cls.work, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=cls.install.environment | {"LD_PRELOAD": cls.install.library,
                                            "PROVIDE_PROFILING_ENABLED": "true"})
         cls.addClassCleanup(cls.live.wait)

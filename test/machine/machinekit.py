@@ -7,7 +7,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TEST = os.path.dirname(HERE)
-sys.path[:0] = [os.path.join(TEST, folder) for folder in ("e2e", "cli", "export")]
+sys.path[:0] = [os.path.join(TEST, folder) for folder in ("e2e", "cli", "export", "lib")]
 
 Figure = collections.namedtuple("Figure", "what unit value low high bar at_most why")
 

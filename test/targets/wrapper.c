@@ -56,6 +56,7 @@ static void *work(void *rounds) {
 int main(int count, char **arguments) {
     int rounds = count > 1 ? atoi(arguments[1]) : 1000;
     out = fopen("/dev/null", "w");
+    fputs("begin\n", out); // so that no thread calls while the segment is made
     pthread_t threads[2];
     for (int i = 0; i < 2; i++) {
         pthread_create(&threads[i], NULL, work, &rounds);
