@@ -35,6 +35,7 @@ NOT_RUN = {
     r"make tests && scripts/check-abis": "CI runs it; many minutes",
     r"scripts/fuzz NAME": "CI runs every target",
     r"scripts/check-mutants WORD": "builds the library anew for each protection",
+    r"gi-docgen generate": "a test of its own (lib-reference), of many seconds",
     r"scripts/report-ui --check": "a test of its own",
     r"scripts/check-stack build": "a test of its own",
     r"scripts/import-coverage --missing": "a test of its own (--check)",
@@ -122,6 +123,13 @@ class Shown(unittest.TestCase):
     def shell(cls, command):
         return cls.install.run(["bash", "-eu", "-c", command], cwd=cls.work)
 
+    def check_paths(self, command):
+        """What a command that is not run names of the tree and of the build folder is there."""
+        for word in command.split():
+            if re.match(r"(build|scripts|test)/\S*[a-z]$", word):
+                root, path = (BUILD, word[6:]) if word.startswith("build/") else (SOURCE, word)
+                self.assertTrue(os.path.exists(os.path.join(root, path)), word)
+
     def check_make(self, words):
         with open(os.path.join(SOURCE, "Makefile"), encoding="utf-8") as file:
             text = file.read()
@@ -139,6 +147,7 @@ class Shown(unittest.TestCase):
                 excuse = [pattern for pattern in NOT_RUN if re.match(pattern, command)]
                 unused -= set(excuse)
                 if excuse:
+                    self.check_paths(command)
                     continue
                 with self.subTest(page=os.path.basename(path), command=command):
                     for pattern, value in STANDS_FOR:
