@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import unittest
+import urllib.error
 import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -219,6 +220,17 @@ class Lab(unittest.TestCase):
         out = subprocess.run([show, path], capture_output=True, text=True, check=True,
                              env={**os.environ, "G_DEBUG": ""}).stdout
         return json.loads(out)
+
+    @staticmethod
+    def health(url):
+        """What an agent says of itself, once it has looked at segments within 30 s: else it answers with 503."""
+        def page():
+            try:
+                return json.loads(get(url + "/healthz"))
+            except urllib.error.HTTPError:
+                return None
+
+        return wait_until(page)
 
     @staticmethod
     def stop(agent, timeout=2 * LONG):

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import tempfile
 
-from exportkit import (LONG, Lab, P, SYSTEM_PYTHON, address, clikit, get, main, pf, target,
-                       wait_until)
+from exportkit import LONG, Lab, P, SYSTEM_PYTHON, address, clikit, main, pf, target, wait_until
 
 KEY, OTHER_KEY = "7e0c4a9b15d8f326", "f1b86d20c47e935a"
 
@@ -195,11 +194,8 @@ class Agent(Reporting):
         agent = self.agent("file", FILE_PATH=self.out, AGENT_LISTEN="127.0.0.1:0")
         url = address(agent, "/healthz", b"healthy")
 
-        def health():
-            page = json.loads(get(url + "/healthz"))
-            return page if page["exporters"]["file"]["exported"] > 0 else None
-
-        page = wait_until(health)
+        wait_until(lambda: self.health(url)["exporters"]["file"]["exported"] > 0)
+        page = self.health(url)
         self.assertTrue(page["healthy"])
         self.assertEqual(page["exporters"]["file"]["dropped"], 0)
 

@@ -279,7 +279,8 @@ class Faults(Lab):
         self.leave(PRINTS)
         out = self.path("out.jsonl")
         agent = self.agent("opentelemetry,file", OTEL_EXPORTER_OTLP_ENDPOINT=self.listener(black_hole),
-                           FILE_PATH=out, EXPORT_TIMEOUT_SECONDS=3600, EXIT_TIMEOUT_SECONDS=1)
+                           FILE_PATH=out, EXPORT_TIMEOUT_SECONDS=3600, EXIT_TIMEOUT_SECONDS=1,
+                           AGENT_LISTEN="127.0.0.1:0")
 
         def exports():
             if not os.path.exists(out):
@@ -288,9 +289,10 @@ class Faults(Lab):
                 return sum("pfprof.processes" in line for line in file)
 
         wait_until(lambda: exports() >= 4)  # one a second, while the other waits for an hour
-        said = self.stop(agent)
-        self.assertIn("opentelemetry", said)
-        self.assertNotIn("file:", said)
+        exporters = self.health(address(agent, "/healthz", b"healthy"))["exporters"]
+        self.assertEqual((exporters["file"]["dropped"], exporters["opentelemetry"]["exported"]), (0, 0))
+        self.assertGreater(exporters["file"]["exported"], 0)
+        self.assertIn("opentelemetry", self.stop(agent))
 
     def test_memory_in_a_long_outage(self):
         """What waits for a black hole is bounded, what is dropped is counted."""

@@ -27,14 +27,15 @@ class Otlp(Lab):
         self.assertEqual((done.status, done.err), (0, ""))
         return self.receiver.requests, numbers
 
-    def decode(self, body, form="protobuf"):
-        """By the official decoder, strictly."""
+    def decode(self, *bodies, form="protobuf"):
+        """Messages, by the official decoder, strictly."""
         need("node")
         need_npm()
-        path = self.path("body")
-        with open(path, "wb") as file:
-            file.write(body)
-        done = subprocess.run(["node", os.path.join(HERE, "decode-otlp.js"), form, path],
+        paths = [self.path(f"body{i}") for i in range(len(bodies))]
+        for path, body in zip(paths, bodies):
+            with open(path, "wb") as file:
+                file.write(body)
+        done = subprocess.run(["node", os.path.join(HERE, "decode-otlp.js"), form, *paths],
                               capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
@@ -97,17 +98,17 @@ class Otlp(Lab):
         requests, numbers = self.sent()
         self.assertEqual(requests[0][1], "/v1/metrics")
         self.assertEqual(requests[0][2]["Content-Type"], "application/x-protobuf")
-        self.check_numbers(self.decode(requests[0][3]), numbers)
+        self.check_numbers(*self.decode(requests[0][3]), numbers)
 
     def test_json(self):
         requests, numbers = self.sent(OTEL_EXPORTER_OTLP_PROTOCOL="http/json")
         self.assertEqual(requests[0][2]["Content-Type"], "application/json")
-        self.check_numbers(self.decode(requests[0][3], "json"), numbers)
+        self.check_numbers(*self.decode(requests[0][3], form="json"), numbers)
 
     def test_gzip(self):
         requests, numbers = self.sent(OTEL_EXPORTER_OTLP_COMPRESSION="gzip")
         self.assertEqual(requests[0][2]["Content-Encoding"], "gzip")
-        self.check_numbers(self.decode(requests[0][3]), numbers)
+        self.check_numbers(*self.decode(requests[0][3]), numbers)
 
     def test_variables_for_metrics_win(self):
         requests, numbers = self.sent(
@@ -115,7 +116,7 @@ class Otlp(Lab):
             OTEL_EXPORTER_OTLP_COMPRESSION="none", OTEL_EXPORTER_OTLP_METRICS_COMPRESSION="gzip")
         self.assertEqual((requests[0][2]["Content-Type"], requests[0][2]["Content-Encoding"]),
                          ("application/json", "gzip"))
-        self.check_numbers(self.decode(requests[0][3], "json"), numbers)
+        self.check_numbers(*self.decode(requests[0][3], form="json"), numbers)
 
     def test_protoc_knows_every_field(self):
         need("protoc")
@@ -155,11 +156,10 @@ class Otlp(Lab):
         need("node")
         need_npm()
         requests, _ = self.sent()
-        ours = self.decode(requests[0][3])
         done = subprocess.run(["node", os.path.join(HERE, "official-otlp.js"), "protobuf", "[1e-6]"],
                               capture_output=True, cwd=HERE)
         self.assertEqual(done.returncode, 0, done.stderr.decode())
-        theirs = self.decode(done.stdout)
+        ours, theirs = self.decode(requests[0][3], done.stdout)
 
         def shape(message, metric, kind):
             found = [m[metric] for m in self.metrics(message).values() if metric in m][0]
@@ -186,7 +186,7 @@ class Otlp(Lab):
         done = subprocess.run(
             ["node", os.path.join(HERE, "official-otlp.js"), "protobuf", json.dumps(values)],
             capture_output=True, cwd=HERE)
-        point = list(self.metrics(self.decode(done.stdout)).values())[0][
+        point = list(self.metrics(*self.decode(done.stdout)).values())[0][
             "pfprof.call.duration"]["exponentialHistogram"]["dataPoints"][0]
         scale, offset = point["scale"], point["positive"].get("offset", 0)
         theirs = [offset + i for i, c in enumerate(point["positive"]["bucketCounts"]) if int(c)]
@@ -237,8 +237,7 @@ class Otlp(Lab):
         self.assertEqual(requests[0][2].get("api-key"), "s=ecret")
         self.assertNotIn("other", requests[0][2])
         self.assertGreater(len(requests), 2)
-        for _, _, _, body in requests:
-            message = self.decode(body)
+        for message in self.decode(*(body for _, _, _, body in requests)):
             self.assertEqual(list(self.metrics(message)), ["shop"])
             points = sum(len(list(m.values())[-1]["dataPoints"]) if "dataPoints" in
                          list(m.values())[-1] else 0
@@ -250,10 +249,10 @@ class Otlp(Lab):
             self.assertEqual(given["deployment.environment"], "prod,1")
 
     def test_exemplars_can_be_turned_off(self):
-        for value, wanted in (("always_on", True), ("always_off", False), ("trace_based", False)):
-            self.receiver.requests.clear()
-            requests, _ = self.sent(OTEL_METRICS_EXEMPLAR_FILTER=value)
-            self.assertEqual("exemplars" in json.dumps(self.decode(requests[0][3])), wanted, value)
+        for value in "always_on", "always_off", "trace_based":
+            self.sent(OTEL_METRICS_EXEMPLAR_FILTER=value)
+        messages = self.decode(*(body for _, _, _, body in self.receiver.requests))
+        self.assertEqual(["exemplars" in json.dumps(one) for one in messages], [True, False, False])
 
     def test_what_is_not_spoken_is_refused(self):
         for name, value in (("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"),
