@@ -35,6 +35,7 @@ struct _PfMultiExporter {
     GPtrArray *lanes;
     GMutex lock;
     GCond changed;
+    guint64 displaced;
 };
 
 G_DEFINE_FINAL_TYPE(PfMultiExporter, pf_multi_exporter, PF_TYPE_EXPORTER)
@@ -77,6 +78,7 @@ static void post(lane *self, PfMetricSet *set) {
     if (self->waiting.length >= MOST_WAITING) {
         PfMetricSet *oldest = g_queue_pop_head(&self->waiting);
         pf_exporter_count_dropped(self->exporter, pf_metric_set_get_point_count(oldest));
+        self->multi->displaced += pf_metric_set_get_point_count(oldest);
         pf_metric_set_unref(oldest);
     }
     g_queue_push_tail(&self->waiting, pf_metric_set_ref(set));
@@ -111,6 +113,13 @@ static PfExportResult *export_set(PfExporter *exporter, PfMetricSet *set) {
     PfExportResult *result = report(self);
     g_mutex_unlock(&self->lock);
     return result;
+}
+
+guint64 pf_multi_exporter_displaced(PfMultiExporter *self) {
+    g_mutex_lock(&self->lock);
+    guint64 points = self->displaced;
+    g_mutex_unlock(&self->lock);
+    return points;
 }
 
 static gboolean is_idle(PfMultiExporter *self) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // PfMultiExporter with exporters that hang, fail or are slow: none waits for another, and every point is counted once.
-#include "pf-multi-exporter.h"
+#include "pf-exporter-private.h"
 #include "pf-series.h"
 #include "pf-test.h"
 #include <string.h>
@@ -93,6 +93,7 @@ START_TEST(one_that_hangs_holds_up_no_other) {
         wait_begun(quick, i);
     }
     ck_assert_uint_eq(pf_exporter_get_dropped_count(PF_EXPORTER(stuck)), 2 + 3 + 4);
+    ck_assert_uint_eq(pf_multi_exporter_displaced(multi), 2 + 3 + 4);
     let(stuck, G_MAXUINT);
     wait_begun(stuck, 3);
     g_autoptr(PfExportResult) result = pf_multi_exporter_finish(multi, 3600000);
@@ -119,6 +120,7 @@ START_TEST(what_has_not_ended_in_time_counts_as_dropped_once) {
     ck_assert_str_eq(result->error_message, "stuck: no time left");
     pf_exporter_close(PF_EXPORTER(multi));
     ck_assert_uint_eq(pf_exporter_get_dropped_count(PF_EXPORTER(stuck)), 3 + 5);
+    ck_assert_uint_eq(pf_multi_exporter_displaced(multi), 0);
     // It comes to an end after all: nobody is told another number than before.
     let(stuck, G_MAXUINT);
     g_autoptr(PfMetricSet) last = make_set(1);
