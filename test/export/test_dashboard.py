@@ -58,7 +58,7 @@ class Dashboard(Lab):
         for expression in expressions:
             wait_until(lambda: query(own, expression))
             for name in names(expression):
-                self.assertTrue(query(own, f"count({name})"), name)
+                self.assertTrue(query(own, f"count(last_over_time({name}[10m]))"), name)
         rules = json.loads(get(own + "/api/v1/rules"))["data"]["groups"][0]["rules"]
         self.assertEqual(len(rules), len(alerts))
         self.assertEqual({r["health"] for r in rules} - {"unknown"}, {"ok"}, rules)
