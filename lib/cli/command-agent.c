@@ -3,9 +3,11 @@
 #include "cli.h"
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <syslog.h>
+#include <unistd.h>
 
 // How long an agent that the library started goes on with nothing to watch; one that is scraped waits
 // for the scrape.
@@ -109,8 +111,10 @@ static gint run(cli_args *args) {
     stand_back(); // before there are threads, which inherit it
     gint status = cli_has(args, "once") ? run_once(agent, args)
                                         : run_on(agent, args, idle_seconds(args, config));
-    g_object_unref(agent);
-    return status;
+    // An exporter that had not ended when time was up goes on in its thread: with the agent, and with libraries
+    // that exit() would end under it.
+    fflush(stderr);
+    _exit(status);
 }
 
 const cli_command command_agent = {
