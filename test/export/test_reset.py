@@ -28,15 +28,18 @@ class Reset(Reporting):
 
     def is_watched(self):
         """An agent says so by its lock on the folder; a look by another lock would be in its way."""
+        status = os.stat(self.world.folder)
+        device = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}"
         with open("/proc/locks", encoding="ascii") as locks:
-            return f":{os.stat(self.world.folder).st_ino} " in locks.read()
+            return f" {device}:{status.st_ino} " in locks.read()
 
     def seen(self, child):
         """Waits until the agent has taken its first look."""
         pattern = f"{self.world.folder}/{child.pid}-*.pfseg"
         wait_until(lambda: glob.glob(pattern))
-        self.leave(["/bin/echo", "a look has been taken"])
-        wait_until(lambda: not glob.glob(self.world.folder + "/*.ended"))
+        for _ in range(2):  # when the second has been taken, the look that took the first is over
+            self.leave(["/bin/echo", "a look has been taken"])
+            wait_until(lambda: not self.ended())
         return glob.glob(pattern)[0]
 
     def copies(self):
