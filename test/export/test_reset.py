@@ -6,9 +6,10 @@ import resource
 import shutil
 import signal
 import struct
+import subprocess
 import unittest
 
-from exportkit import main, wait_until
+from exportkit import P, main, pf, wait_until
 from test_agent import Reporting
 
 NOBODY = 65534
@@ -33,12 +34,15 @@ class Reset(Reporting):
         with open("/proc/locks", encoding="ascii") as locks:
             return f" {device}:{status.st_ino} " in locks.read()
 
-    def seen(self, child):
-        """Waits until the agent has taken its first look."""
+    def seen(self, child, **user):
+        """Waits until the agent has taken its first look.  In another user's folder, that user has to leave something."""
+        environment = self.world.environment({
+            P + "ENABLED": "true", P + "OUTPUT": "none", P + "EXPORTERS": "file", P + "COMMAND": "none",
+            "LD_PRELOAD": pf.LIB})
         pattern = f"{self.world.folder}/{child.pid}-*.pfseg"
         wait_until(lambda: glob.glob(pattern))
         for _ in range(2):  # when the second has been taken, the look that took the first is over
-            self.leave(["/bin/echo", "a look has been taken"])
+            subprocess.run(["/bin/echo", "a look"], env=environment, stdout=subprocess.DEVNULL, check=True, **user)
             wait_until(lambda: not self.ended())
         return glob.glob(pattern)[0]
 
@@ -208,7 +212,7 @@ class Reset(Reporting):
         agent = self.seldom()
         child = self.writer(options=user)
         self.write(child, 30)
-        self.seen(child)
+        self.seen(child, **user)
         self.reset(child, **user)  # its own
         self.write(child, 4)
         self.reset(child)          # by root
