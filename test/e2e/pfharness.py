@@ -163,11 +163,9 @@ class Truth:
     def __init__(self, path):
         self.records = []
         with open(path, "rb") as file:
-            data = file.read()
-        used = struct.unpack_from("Q", data)[0]
-        for i in range(min(used, TRUTH_RECORDS)):
-            at = TRUTH_HEAD + i * TRUTH_RECORD.size
-            pid, tid, name, *numbers = TRUTH_RECORD.unpack_from(data, at)
+            used = min(struct.unpack_from("Q", file.read(TRUTH_HEAD))[0], TRUTH_RECORDS)
+            data = file.read(used * TRUTH_RECORD.size)
+        for pid, tid, name, *numbers in TRUTH_RECORD.iter_unpack(data):
             self.records.append((pid, tid, name.rstrip(b"\0").decode(), Account(*numbers)))
 
     def by(self, key):

@@ -19,7 +19,7 @@ class Signals(pf.Case):
     def test_timer(self):
         for rate in ("0.01", "1.0"):
             with self.subTest(rate=rate):
-                run = pf.execute([pf.build("signals"), "timer", "1000", "600"], SAMPLE_RATE=rate)
+                run = pf.execute([pf.build("signals"), "timer", "600"], SAMPLE_RATE=rate)
                 one = self.exact(run)
                 # Each site apart: the handler's and main's write are two of them.
                 sites = sorted(

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Signal handlers that write in the middle of other people's writes.
 //
-//   signals timer MS CALLS      a timer at a high rate; the handler writes while main writes,
-//                               for MS ms, and until both have written CALLS times
+//   signals timer CALLS         a timer at a high rate; the handler writes while main writes, until
+//                               both have written CALLS times
 //   signals step N              the handler writes after every instruction of N calls
 //   signals full N              the same in a thread that comes after 300 others
 //   signals attach STEP MOST    a child for each k = 0, STEP, 2 STEP ...: its handler writes once,
@@ -11,6 +11,7 @@
 //                               call, then a hundred more calls
 // Single steps need x86.
 // link: -pthread
+#include "single-step.h"
 #include "truth.h"
 #include <errno.h>
 #include <pthread.h>
@@ -64,23 +65,16 @@ static uint64_t ended(struct truth *truth) {
 }
 
 // Under an emulator the signals leave main little time, or main them.
-static void do_timer(int milliseconds, uint64_t calls) {
+static void do_timer(uint64_t calls) {
     struct sigaction action = {.sa_handler = on_timer, .sa_flags = SA_RESTART};
     must(sigaction(SIGALRM, &action, NULL) == 0);
     // The kernel rearms this from the last expiry, so a slow handler cannot starve main for ever.
     struct itimerval often = {{0, 40}, {0, 40}};
     must(setitimer(ITIMER_REAL, &often, NULL) == 0);
-    struct timeval now, start;
-    gettimeofday(&start, NULL);
-    do {
-        for (int i = 0; i < 100; i++) {
-            truth_write(in_main, null, "main writes\n", 12);
-            print_main();
-        }
-        gettimeofday(&now, NULL);
-    } while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_usec - start.tv_usec) / 1000 <
-                 milliseconds ||
-             ended(in_main) < calls || ended(in_handler) < calls);
+    while (ended(in_main) < calls || ended(in_handler) < calls) {
+        truth_write(in_main, null, "main writes\n", 12);
+        print_main();
+    }
     often = (struct itimerval){{0, 0}, {0, 0}};
     must(setitimer(ITIMER_REAL, &often, NULL) == 0);
 }
@@ -92,21 +86,7 @@ static void records(void) {
     in_main = truth_new("write");
 }
 
-#if defined(__x86_64__) || defined(__i386__)
-#ifdef __i386__
-#define STEP_ON() __asm__ volatile("pushfl; orl $0x100, (%%esp); popfl" ::: "memory", "cc")
-#define STEP_OFF() __asm__ volatile("pushfl; andl $~0x100, (%%esp); popfl" ::: "memory", "cc")
-#else
-// The trap flag, set and cleared below the red zone.
-#define STEP_ON()                                                                                  \
-    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; orq $0x100, (%%rsp); popfq;"                 \
-                     "lea 128(%%rsp), %%rsp" ::                                                    \
-                         : "memory", "cc")
-#define STEP_OFF()                                                                                 \
-    __asm__ volatile("lea -128(%%rsp), %%rsp; pushfq; andq $~0x100, (%%rsp); popfq;"               \
-                     "lea 128(%%rsp), %%rsp" ::                                                    \
-                         : "memory", "cc")
-#endif
+#ifdef STEP_ON
 
 static void on_every_trap(int number) {
     (void)number;
@@ -243,8 +223,8 @@ int main(int argc, char **argv) {
         in_main_f = truth_new(strcmp(mode, "timer") == 0 ? "fprintf" : "fputs");
     }
     if (strcmp(mode, "timer") == 0) {
-        do_timer((int)first, (uint64_t)second);
-#if defined(__x86_64__) || defined(__i386__)
+        do_timer((uint64_t)first);
+#ifdef STEP_ON
     } else if (strcmp(mode, "step") == 0) {
         do_step((int)first);
     } else if (strcmp(mode, "full") == 0) {

@@ -4,6 +4,7 @@
 //   worlds MODE [ARGUMENT]; the modes are in the table at the end.
 // link: -ldl
 // needs: gnu/libc-version.h
+#include "single-step.h"
 #include "truth.h"
 #include <dirent.h>
 #include <dlfcn.h>
@@ -193,14 +194,21 @@ static void do_live_threads(void) {
     }
 }
 
-static int crowd_is_over;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t next_turn = PTHREAD_COND_INITIALIZER;
+static int turn;
+enum { TURNS = 20 };
 
 static void *stay(void *unused) {
     struct truth *own = truth_new("write");
     pthread_barrier_wait(&all);
-    while (!__atomic_load_n(&crowd_is_over, __ATOMIC_ACQUIRE)) {
+    for (int written = 0; written <= TURNS; written++) {
+        pthread_mutex_lock(&mutex);
+        while (turn < written) {
+            pthread_cond_wait(&next_turn, &mutex);
+        }
+        pthread_mutex_unlock(&mutex);
         truth_write(own, 1, "staying\n", 8);
-        usleep(20000);
     }
     return unused;
 }
@@ -213,7 +221,8 @@ static void *come_and_go(void *unused) {
     return unused;
 }
 
-// A thousand threads print while ten thousand others, dozens at once, come, print and go.
+// A thousand threads print, at each turn once, while ten thousand others, dozens at once, come, print
+// and go.
 static void do_crowd(void) {
     enum { STAYING = 1024, PASSING = 10000, AT_ONCE = 50 };
     static pthread_t staying[STAYING], passing[AT_ONCE];
@@ -230,34 +239,104 @@ static void do_crowd(void) {
             must(pthread_join(passing[i % AT_ONCE], NULL) == 0);
         }
         must(pthread_create(&passing[i % AT_ONCE], &attributes, come_and_go, NULL) == 0);
+        if ((i + 1) % (PASSING / TURNS) == 0) {
+            pthread_mutex_lock(&mutex);
+            turn++;
+            pthread_cond_broadcast(&next_turn);
+            pthread_mutex_unlock(&mutex);
+        }
     }
     for (int i = 0; i < AT_ONCE; i++) {
         must(pthread_join(passing[i], NULL) == 0);
     }
-    __atomic_store_n(&crowd_is_over, 1, __ATOMIC_RELEASE);
     for (int i = 0; i < STAYING; i++) {
         must(pthread_join(staying[i], NULL) == 0);
     }
 }
 
-static void *writes_until_cancelled(void *unused) {
-    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
-    for (;;) {
-        (void)!write(1, "x", 1);
+#ifdef STEP_ON
+static long step_size, step_number, cancel_at;
+
+static void on_step(int number) {
+    (void)number;
+    if (step_number++ == cancel_at) {
+        must(pthread_cancel(pthread_self()) == 0);
     }
+}
+
+static void *is_cancelled(void *calls) {
+    struct truth *own = truth_new("write");
+    for (intptr_t i = 0; i < (intptr_t)calls; i++) {
+        truth_write(own, 1, "x", 1);
+    }
+    must(pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL) == 0);
+    truth_begin(own);
+    STEP_ON();
+    long done = write(1, "x", 1);
+    STEP_OFF();
+    truth_end(own, done);
+    must(pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, NULL) == 0);
+    return NULL;
+}
+
+static void *only_waits(void *unused) {
+    pause();
     return unused;
 }
 
+static void *end_of(pthread_t thread) {
+    void *result = NULL;
+    must(pthread_join(thread, &result) == 0);
+    return result;
+}
+
+static void get_ready_to_cancel(void) {
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, only_waits, NULL) == 0); // loads what unwinds
+    must(pthread_cancel(thread) == 0 && end_of(thread) == PTHREAD_CANCELED);
+    struct sigaction action = {.sa_handler = on_step, .sa_flags = SA_NODEFER};
+    must(sigaction(SIGTRAP, &action, NULL) == 0);
+}
+
+// A thread that is cancelled within a call after CALLS others; or that comes to its end.
+static int cancels(long calls) {
+    pthread_t thread;
+    step_number = 0;
+    must(pthread_create(&thread, NULL, is_cancelled, (void *)calls) == 0);
+    return end_of(thread) == PTHREAD_CANCELED;
+}
+
+// cancel CALLS STEP: thread by thread, later by STEP instructions within a call each time, until a call
+// comes to its end.  Each thread has made CALLS before it, and main one.
 static void do_cancel_at_any_time(void) {
-    for (int i = 0; i < 100; i++) {
-        pthread_t thread;
-        void *result = NULL;
-        must(pthread_create(&thread, NULL, writes_until_cancelled, NULL) == 0);
-        usleep(500);
-        must(pthread_cancel(thread) == 0 && pthread_join(thread, &result) == 0);
-        must(result == PTHREAD_CANCELED);
+    get_ready_to_cancel();
+    say(1);
+    while (cancels(atol(argument))) {
+        cancel_at += step_size;
     }
 }
+
+// cancel-first BEFORE STEP: the same in a thread's first call, each in a child of its own, which goes on.
+// Its main thread has made BEFORE calls; with 0, it is the process's first too.
+static void do_cancel_the_first(void) {
+    get_ready_to_cancel();
+    for (int status = 1 << 8; status == 1 << 8; cancel_at += step_size) {
+        pid_t child = fork();
+        if (child == 0) {
+            account = truth_new("write");
+            say(atoi(argument));
+            int cancelled = cancels(0);
+            say(3);
+            _exit(cancelled);
+        }
+        must(waitpid(child, &status, 0) == child && (status == 0 || status == 1 << 8));
+    }
+}
+#else
+static long step_size;
+static void do_cancel_at_any_time(void) { exit(77); }
+static void do_cancel_the_first(void) { exit(77); }
+#endif
 
 static void do_setuid(void) {
     if (strcmp(argument, "late") == 0) {
@@ -336,6 +415,7 @@ static const struct {
     {"live-threads", do_live_threads},
     {"crowd", do_crowd},
     {"cancel", do_cancel_at_any_time},
+    {"cancel-first", do_cancel_the_first},
     {"setuid", do_setuid},
     {"chroot", do_chroot},
     {"first-of-namespace", do_first_of_namespace},
@@ -346,6 +426,7 @@ int main(int argc, char **argv) {
     truth_open();
     account = truth_new("write");
     argument = argc > 2 ? argv[2] : "";
+    step_size = argc > 3 ? atol(argv[3]) : 1;
     for (unsigned i = 0; i < sizeof modes / sizeof *modes; i++) {
         if (argc > 1 && strcmp(argv[1], modes[i].name) == 0) {
             modes[i].run();
