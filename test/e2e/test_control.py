@@ -62,6 +62,12 @@ class Control(pf.Case):
             self.process.stdin.write(b"hello\n")
             self.process.stdin.flush()
             self.assertEqual(self.process.stdout.readline(), b"hello\n")
+        # The bytes are here before the call is on record: until it waits for more.
+        pf.wait_for(lambda: self.state() == "S", "the echo to wait for more")
+
+    def state(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="ascii") as file:
+            return file.read().rpartition(")")[2].split()[0]
 
     def end(self):
         pf.finish(self.run_, self.process)

@@ -6,6 +6,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -220,8 +221,7 @@ class Places(Hostile):
                 break
         else:
             self.skipTest("there is no disk to write to")
-        runtime = os.path.join(place, f"pf-runtime-{os.getpid()}")
-        os.mkdir(runtime, 0o700)
+        runtime = tempfile.mkdtemp(prefix="pf-runtime-", dir=place)
         try:
             self.assertNotIn(runtime, self.where(runtime))
             self.assertEqual(os.listdir(runtime), [])
