@@ -3,6 +3,14 @@
 #pragma once
 #include <check.h>
 
+// For loops of thousands: ck_assert tells the test's parent each time how far it came.
+#define SURE(condition)                                                                            \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            ck_abort_msg("not so: %s", #condition);                                                \
+        }                                                                                          \
+    } while (0)
+
 // A test, and how often it is run with _i from 0 on; 0: it does not ask for _i.
 struct check_test {
     const TTest *test;

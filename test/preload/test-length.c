@@ -21,12 +21,12 @@ static void measure(const char *text, size_t length) {
     bool ascii = false;
     bool is_short = pf_short_text(text, &found, &ascii);
     if (is_short) {
-        ck_assert_uint_eq(found, length);
-        ck_assert(ascii == (memchr(text, 0x80, length) == NULL));
+        SURE(found == length);
+        SURE(ascii == (memchr(text, 0x80, length) == NULL));
     }
 #if defined(__SSE2__) && !defined(PF_MEMORY_IS_WATCHED)
-    ck_assert_msg(is_short || length > 16 * PF_LENGTH_BLOCKS - 16, "%zu bytes are short", length);
-    ck_assert_msg(!is_short || length < 16 * PF_LENGTH_BLOCKS, "%zu bytes are not", length);
+    SURE(is_short || length > 16 * PF_LENGTH_BLOCKS - 16);
+    SURE(!is_short || length < 16 * PF_LENGTH_BLOCKS);
 #endif
 }
 
