@@ -6,9 +6,8 @@ import random
 import re
 import signal
 import socket
-import time
 
-from world import FAIL, PASS, Missing, Verdict, program
+from world import FAIL, PASS, PATIENCE, Missing, Verdict, program, wait_for
 
 CONFIG = """
 worker_processes 2;
@@ -58,7 +57,7 @@ def make_site(world, sendfile):
     os.makedirs(os.path.join(www, "list"))
     choose = random.Random(2)
     contents = {
-        "index.html": b"<p>hello</p>\n", "404.html": b"not here\n", "big": choose.randbytes(3000000),
+        "index.html": b"<p>hello</p>\n", "404.html": b"not here\n", "big": choose.randbytes(1000000),
         "text.txt": b"".join(b"line %d of text\n" % i for i in range(3000)), "list/a": b"1",
         "list/b": b"22",
     }
@@ -76,7 +75,7 @@ def make_site(world, sendfile):
     return path
 
 
-def ask(world, request, timeout=20):
+def ask(world, request, timeout=PATIENCE):
     """The whole response, without what may differ between two bare runs."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(timeout)
@@ -95,13 +94,6 @@ def ask(world, request, timeout=20):
             parts.append(part)
     response = re.sub(rb"\r\nDate: [^\r]*", b"", b"".join(parts))
     return re.sub(rb"(boundary=|--)\d{20}", rb"\1N", response)
-
-
-def wait_for(condition, seconds=15):
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return condition()
 
 
 def read(path):
@@ -144,7 +136,7 @@ def site(sendfile):
         finally:
             process.send_signal(signal.SIGQUIT)
             try:
-                out, err = process.communicate(timeout=20)
+                out, err = process.communicate(timeout=PATIENCE)
             except Exception:
                 process.kill()
                 out, err = process.communicate()

@@ -56,7 +56,7 @@ wc "$IN/text" | sed 's, .*/, ,'; wc -L <"$IN/text"; wc -c <"$IN/binary"; printf 
 # split
 split -n l/7 -d "$IN/text" part-; split -b 100k --filter='gzip -n >$FILE.gz' "$IN/binary" z-; csplit -s "$IN/numbers" 100 '{3}'
 # tee
-seq 1000 | tee a b >(wc -l >c) | tail -1; sleep 0.1; seq 5 | tee /dev/full /nonexistent/x; echo "${PIPESTATUS[@]}"
+seq 1000 | tee a b >(wc -l >c) | tail -1; until [ -s c ]; do sleep 0.01; done; seq 5 | tee /dev/full /nonexistent/x; echo "${PIPESTATUS[@]}"
 # dd
 dd if="$IN/binary" of=o bs=7777 count=20 skip=3 status=noxfer; dd if="$IN/text" conv=ucase,swab bs=512 count=4 status=none; dd if="$IN/binary" of=p bs=64k oflag=append conv=notrunc,fsync status=none
 # dd-sparse
@@ -86,7 +86,7 @@ true; echo $?; false; echo $?; [ -f "$IN/text" ]; echo $?; [ a -eq b ]; echo $?;
 # environment
 env -i A=1 B=2 env; env -i /bin/sh -c 'echo $PATH | wc -c'; env -u HOME sh -c 'echo ${HOME-unset}'; printenv TZ NOPE; echo $?; env nonexistent-program; echo $?; env -C / pwd
 # timeout
-timeout 0.2 sleep 5; echo $?; timeout -s KILL 0.2 sleep 5; echo $?; timeout 5 sh -c 'exit 3'; echo $?; timeout 5 echo fine; timeout 0.2 yes >/dev/null; echo $?
+timeout 0.1 sleep 300; echo $?; timeout -s KILL 0.1 sleep 300; echo $?; timeout 300 sh -c 'exit 3'; echo $?; timeout 300 echo fine; timeout 0.1 yes >/dev/null; echo $?
 # nohup-nice
 nohup echo x; nice -n 5 nice; chroot / echo y; stdbuf -oL echo z; stdbuf -o0 seq 5 | cat; setsid echo w; ionice echo v; taskset 1 echo u
 # shuffle
@@ -132,7 +132,7 @@ exec 3>f; echo a >&3; echo b >&2; { echo c; echo d >&2; } 2>&1 | sort; echo e 3>
 $((1 + 2)) of $(echo a document)
 X
 # bash-jobs
-for i in 1 2 3; do (sleep 0.$i; echo job $i) & done; wait; (exit 5) & wait $!; echo $?; (kill -TERM $BASHPID); echo $?; (kill -SEGV $BASHPID) 2>/dev/null; echo $?; (trap 'echo trapped; exit 9' TERM; kill $BASHPID; sleep 1); echo $?
+(for i in 1 2 3; do (echo job $i) & done; wait) | sort; (exit 5) & wait $!; echo $?; (kill -TERM $BASHPID); echo $?; (kill -SEGV $BASHPID) 2>/dev/null; echo $?; (trap 'echo trapped; exit 9' TERM; kill $BASHPID; sleep 1); echo $?
 # bash-substitution
 diff <(seq 10) <(seq 2 11); echo $?; echo $(seq 1000) | md5sum; x=$(cat /nonexistent); echo $?; mapfile -t m <"$IN/text"; echo "${#m[@]}"; coproc cat; echo to it >&"${COPROC[1]}"; read -r line <&"${COPROC[0]}"; echo "$line"; exec {COPROC[1]}>&-; wait
 # bash-exec

@@ -32,13 +32,13 @@ def worst(verdicts):
 def module(name):
     def run(world, cases):
         report = os.path.join(world.folder, "report.xml")
-        command = [PYTHON, "-m", "test", "--timeout", "200", "--junit-xml", report]
+        command = [PYTHON, "-m", "test", "--timeout", "500", "--junit-xml", report]
         # Waits forever where the kernel has vsock but nothing answers on it.
         command += ["--ignore", "*VSOCK*"]
         for case in cases or ():
             if "(" not in case:
                 command += ["-m", case]
-        status, out, _ = world.run([*command, name], timeout=280)
+        status, out, _ = world.run([*command, name], timeout=600)
         if b"No module named test" in out or not os.path.exists(report) and status == 1:
             check_installed(world)
         found = {}

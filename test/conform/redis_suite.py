@@ -4,9 +4,8 @@ import hashlib
 import os
 import re
 import signal
-import time
 
-from world import FAIL, PASS, Verdict, describe_files, program
+from world import FAIL, PASS, PATIENCE, Verdict, describe_files, program, wait_for
 
 # Each line is one case: a redis-cli command whose reply has to be the same.
 COMMANDS = """
@@ -61,6 +60,11 @@ def dataset(cli):
     return cli("DEBUG", "DIGEST")[1].decode().strip()
 
 
+def is_rewritten(server):
+    info = server.cli("INFO", "persistence")[1]
+    return b"aof_rewrite_in_progress:0" in info and b"aof_rewrite_scheduled:0" in info
+
+
 class Server:
     def __init__(self, world):
         self.world = world
@@ -74,19 +78,16 @@ class Server:
             self.world.work, "--appendonly", "yes", "--appendfsync", "always", "--save", "",
             "--enable-debug-command", "yes", "--logfile", self.log, "--daemonize", "no",
         ])
-        for _ in range(300):
-            if self.cli("PING")[1] == b"PONG\n":
-                return
-            time.sleep(0.05)
-        raise RuntimeError("redis-server does not answer")
+        if not wait_for(lambda: self.cli("PING")[1] == b"PONG\n"):
+            raise RuntimeError("redis-server does not answer")
 
     def cli(self, *words):
-        return self.world.run([program("redis-cli"), "-s", self.socket, *words], timeout=30)
+        return self.world.run([program("redis-cli"), "-s", self.socket, *words])
 
     def stop(self, number):
         """The exit status after a signal."""
         self.process.send_signal(number)
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=PATIENCE)
         return self.process.returncode
 
 
@@ -101,17 +102,14 @@ def checks(world, _):
             result[" ".join(words)[:40]] = world.same_bytes(status, out, err)
         fill = "".join(f"SET bulk:{i} {'v' * (i % 300)}\r\n" for i in range(20000)).encode()
         status, out, err = world.run(
-            [program("redis-cli"), "-s", server.socket, "--pipe"], data=fill, timeout=60)
+            [program("redis-cli"), "-s", server.socket, "--pipe"], data=fill)
         result["--pipe"] = world.same_bytes(status, out, err)
         before = dataset(server.cli)
         result["dataset"] = Verdict(PASS, before)
         status, out, err = server.cli("BGREWRITEAOF")
         result["BGREWRITEAOF"] = world.same_bytes(status, out, err)
-        for _ in range(200):
-            info = server.cli("INFO", "persistence")[1]
-            if b"aof_rewrite_in_progress:0" in info and b"aof_rewrite_scheduled:0" in info:
-                break
-            time.sleep(0.05)
+        wait_for(lambda: is_rewritten(server))
+        info = server.cli("INFO", "persistence")[1]
         result["rewrite status"] = Verdict(
             PASS, re.search(rb"aof_last_bgrewrite_status:(\w+)", info).group(1).decode())
         status, out, err = server.cli("SAVE")
@@ -140,7 +138,7 @@ def benchmark(world, _):
         tests = ("ping,set,get,incr,lpush,rpush,lpop,rpop,sadd,hset,spop,zadd,lrange_100,mset,xadd")
         status, out, err = world.run(
             [program("redis-benchmark"), "-s", server.socket, "-n", "3000", "-c", "20", "-P", "4",
-             "--csv", "-t", tests], timeout=120)
+             "--csv", "-t", tests])
         names = re.findall(rb'^"([^"]+)","[\d.]+"', out, re.M)
         for name in names:
             result[name.decode()] = Verdict(PASS)

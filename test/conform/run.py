@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs foreign programs and test suites bare and under the library, and compares case by case.
 
-A case that is not as bare is run again, bare and at that rate, until there are three of each:
+With --quick every case runs once in each mode, and none may be other than bare.  Otherwise what other
+people's suites decide by time is told apart: a case that is not as bare is run again, bare and at that
+rate, until there are three of each:
   - bare it was not always the same            flaky: named, no difference
   - under us it was not as bare once of three  unsteady: named with its numbers, no difference
   - twice or three times of three              a difference: the exit status is 1
@@ -83,8 +85,8 @@ def judge(group, rate, case):
     return kind, f"{words} ({len(off)} of {len(ours)} times, bare 0 of {len(bare)})"
 
 
-def run_all(groups, modes, library, workers, progress):
-    """Every group in every mode; then again what is not as bare.  {suite: why it cannot run}."""
+def run_all(groups, modes, library, options, progress):
+    """Every group in every mode; then, unless it is to be quick, again what is not as bare.  {suite: why it cannot run}."""
     missing = {}
 
     def one(group, mode, cases=None):
@@ -97,13 +99,13 @@ def run_all(groups, modes, library, workers, progress):
         progress(f"{group.suite} {group.name} {mode}")
 
     def wave(jobs):
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+        with concurrent.futures.ThreadPoolExecutor(options.workers) as pool:
             for done in [pool.submit(one, *job) for job in jobs]:
                 done.result()
 
     # A group's three runs are spread out, so that two of them seldom run side by side.
     wave([(group, mode) for mode in modes for group in groups])
-    for _ in range(2):
+    for _ in range(0 if options.quick else 2):
         jobs = []
         for group in groups:
             off = {rate: group.differing(rate) for rate in modes if rate != BARE}
@@ -158,7 +160,7 @@ def main():
     parser.add_argument("--lib", default=os.environ.get("PF_LIB"), help="libpfprof.so")
     parser.add_argument("--only", action="append", metavar="NAME",
                         help="a suite, or SUITE/GROUP; can be given more than once")
-    parser.add_argument("--quick", action="store_true", help="the short part of each, rate 1.0 only")
+    parser.add_argument("--quick", action="store_true", help="the short part of each, rate 1.0 only, once")
     parser.add_argument("--rate", action="append", help="instead of 1.0 and 0.01")
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--list", action="store_true", help="name the groups and end")
@@ -182,7 +184,7 @@ def main():
     rates = tuple(options.rate or (RATES[:1] if options.quick else RATES))
     begun = time.monotonic()
     progress = (lambda words: print(words, file=sys.stderr)) if options.verbose else (lambda _: None)
-    missing = run_all(groups, (BARE, *rates), os.path.abspath(options.lib), options.workers, progress)
+    missing = run_all(groups, (BARE, *rates), os.path.abspath(options.lib), options, progress)
     differences = table(groups, rates, missing, time.monotonic() - begun)
     if differences:
         return 1

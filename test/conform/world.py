@@ -7,9 +7,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 
 BARE = "bare"
 RATES = ("1.0", "0.01")
+PATIENCE = 300  # a loaded machine may be ten times slower
 SYSTEM_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 PASS, FAIL, SKIP = "pass", "fail", "skip"
@@ -82,7 +84,7 @@ class World:
         options["env"] = {**self.env, **options.pop("env", {})}
         return subprocess.Popen(argv, start_new_session=True, **options)
 
-    def run(self, argv, timeout=60, data=None, **options):
+    def run(self, argv, timeout=PATIENCE, data=None, **options):
         """(status, stdout, stderr); the status is "timeout" for a command that had to be killed."""
         if data is not None:
             options["stdin"] = subprocess.PIPE
@@ -110,6 +112,14 @@ class World:
             if data:
                 parts.append(f"{name} {len(data)} {hashlib.sha256(data).hexdigest()[:12]}")
         return Verdict(kind, ", ".join(parts))
+
+
+def wait_for(condition, seconds=PATIENCE):
+    """Whether it came to that."""
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return condition()
 
 
 def end_group(process):

@@ -7,4 +7,4 @@ close $r; ualarm 500; print $w 'x' x 1000 for 1 .. 1000; close $w; $SIG{ALRM} = 
 $SIG{USR1} = sub { print "usr1\n"; kill USR2 => $$ }; $SIG{USR2} = sub { print "usr2\n" }; kill USR1 => $$ for 1 .. 3;
 eval { local $SIG{ALRM} = sub { die "out of a handler\n" }; ualarm 20000; 1 while 1 }; print "caught: $@";
 POSIX::sigaction(POSIX::SIGHUP(), POSIX::SigAction->new(sub { print "unsafe handler\n" }, POSIX::SigSet->new, 0)); kill HUP => $$;
-$SIG{__WARN__} = sub { print "warned: @_" }; warn "x\n"; $SIG{__DIE__} = sub { print "dying: @_" }; eval { die "y\n" }; $SIG{CHLD} = sub { print "child gone\n" }; if (!(fork // die)) { POSIX::_exit 0 } sleep 1; 1 while waitpid(-1, POSIX::WNOHANG()) > 0;
+$SIG{__WARN__} = sub { print "warned: @_" }; warn "x\n"; $SIG{__DIE__} = sub { print "dying: @_" }; eval { die "y\n" }; $SIG{CHLD} = sub { print "child gone\n" }; if (!(fork // die)) { POSIX::_exit 0 } 1 while waitpid(-1, 0) > 0;
