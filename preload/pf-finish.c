@@ -145,7 +145,9 @@ static void write_summary(const char *how, int status, bool is_end) {
     if (scratch == NULL) {
         return;
     }
-    size_t room = size / 3 < MOST_TEXT ? size / 3 : MOST_TEXT;
+    // Of whole cache lines: what follows has counters in it, and those that lie across two are slow
+    // to the whole machine (split locks), or none on some processors.
+    size_t room = (size / 3 < MOST_TEXT ? size / 3 : MOST_TEXT) & ~(size_t)63;
     struct pf_out out = {.text = scratch, .size = room};
     struct pf_summary *summary = pf_summary_make(scratch + room, size - room, how, status);
     if (summary != NULL && summary->segment != NULL && has_readers) {

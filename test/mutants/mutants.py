@@ -88,8 +88,10 @@ MUTANTS = [
      [("preload/pf-stream.c", "if (__atomic_load_n(&inode_of[id], __ATOMIC_RELAXED) == identity->inode) {",
        "if (inode_of[id] == identity->inode) {")]),
     # --- limits and places
-    ("RLIMIT_FSIZE: no SIGXFSZ", "test_hazards Limits.test_file_size",
+    ("RLIMIT_FSIZE: no SIGXFSZ", "test_limits Limits.test_file_size",
      [("preload/pf-segment-map.c", "return failed == 0 && (limit.rlim_cur", "return true || (limit.rlim_cur")]),
+    ("counters lie on whole cache lines", "test_limits Limits.test_counters_on_whole_cache_lines",
+     [("preload/pf-finish.c", " & ~(size_t)63;\n    struct pf_out out", ";\n    struct pf_out out")]),
     ("memory is there before it is touched", "test_hostile Growth.test_a_full_memory_file_system",
      [("preload/pf-segment-map.c", "    return failed == 0 || (failed == -EINVAL && back_by_name(offset, size));",
        "    (void)failed;\n    (void)back_by_name;\n    (void)offset;\n    return true;")]),
@@ -115,7 +117,7 @@ MUTANTS = [
      [("preload/pf-segment-map.c", "O_NOFOLLOW | O_CLOEXEC, 0600, 0, 0);", "O_NOFOLLOW | O_CLOEXEC, 0666, 0, 0);")]),
     ("a privileged program is left alone", "test_hazards Privileges.test_a_set_user_id_program_is_left_alone",
      [("preload/pf-init.c", "if (getauxval(AT_SECURE)) {", "if (0 && getauxval(AT_SECURE)) {")]),
-    ("more sites than the first table holds", "test_hazards Limits.test_more_sites_than_most",
+    ("more sites than the first table holds", "test_limits Limits.test_more_sites_than_most",
      [("preload/pf-site.c", "        entry = find_in_more(slot, key);\n", "        (void)find_in_more;\n")]),
     # --- clocks
     ("a clock that goes back gives 0", "test_clocks Clocks.test_a_clock_that_goes_back",

@@ -33,7 +33,13 @@ static void say(int count) {
     }
 }
 
-static void do_talk(void) { say(100); }
+// ARGUMENT: in so many bytes of memory.
+static void do_talk(void) {
+    struct rlimit limit = {0, RLIM_INFINITY};
+    limit.rlim_cur = strtoul(argument, NULL, 10);
+    must(limit.rlim_cur == 0 || setrlimit(RLIMIT_AS, &limit) == 0);
+    say(100);
+}
 
 static void speak(int flags, Lmid_t space) {
     void *plugin = space == LM_ID_BASE ? dlopen(argument, flags) : dlmopen(space, argument, flags);
