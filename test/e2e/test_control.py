@@ -3,7 +3,6 @@
 """Control words: what an observer writes into the segment takes effect at the next call."""
 import mmap
 import struct
-import unittest
 
 import pfharness as pf
 

@@ -7,7 +7,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import pfharness as pf
@@ -183,7 +182,7 @@ class Places(Hostile):
             os.chown(run.output, user, user)
             as_user = ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups"]
         run, process = pf.start([*as_user, pf.build("grow")], run=run, stdin=subprocess.PIPE,
-                                extra={"XDG_RUNTIME_DIR": runtime})
+                                extra={"XDG_RUNTIME_DIR": runtime}, STACKS="off")
         try:
             self.assertEqual(process.stdout.readline(), b"ready\n")
             with open(f"/proc/{process.pid}/maps", encoding="ascii") as maps:

@@ -3,7 +3,6 @@
 # Forks, vforks, execs and every way to end: each process its own exact summary.
 import json
 import os
-import struct
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))

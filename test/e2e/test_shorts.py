@@ -3,7 +3,6 @@
 """Short writes: each is counted, and whether the rest was written next is told only where it can be."""
 import signal
 import struct
-import unittest
 
 import pfharness as pf
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where: every call site, the callers behind a wrapper, names of closed plugins, levels, templates."""
 import collections
-import unittest
 
 import pfharness as pf
 

@@ -3,7 +3,6 @@
 """Streams: calls and bytes go to what the descriptor led to at that moment."""
 import os
 import tempfile
-import unittest
 
 import pfharness as pf
 
