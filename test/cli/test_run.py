@@ -57,7 +57,7 @@ class Run(clikit.Case):
                 done, one = self.sum_up(pf.build("procs"), mode, options=["--rate", "0.5"])
                 truth = self.truth()
                 self.assertTrue(truth, done.err)
-                self.assertEqual(self.only(one, truth), truth)
+                self.assertEqual(self.only(one, truth), truth, (done.err, one["metrics"], one["processes"]))
                 self.check(one)
 
     def test_a_killed_child_is_counted_to_its_last_call(self):

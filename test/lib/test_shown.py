@@ -33,6 +33,7 @@ NOT_RUN = {
     r"systemctl edit": "needs a running systemd",
     r"pfprof agent --once$": "needs a receiver; test/export",
     r"make tests && scripts/check-abis": "CI runs it; many minutes",
+    r"(scripts/check-machine|make check-machine ARGS=)": "measures of minutes; CI tries each (--smoke)",
     r"scripts/fuzz NAME": "CI runs every target",
     r"scripts/check-mutants WORD": "builds the library anew for each protection",
     r"gi-docgen generate": "a test of its own (lib-reference), of many seconds",
