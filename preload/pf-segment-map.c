@@ -339,10 +339,9 @@ static uint32_t forked_from(uint32_t parent) {
     return threads ? PF_FORKED_FROM_THREADS : PF_FORKED;
 }
 
+// The magic comes last: who reads the file before has nothing yet.  Of half a header a reader would say that
+// its process had ended, and might remove it.
 static void describe(struct pf_segment *segment, uint64_t size) {
-    for (unsigned i = 0; i < 8; i++) {
-        segment->magic[i] = PF_SEGMENT_MAGIC[i];
-    }
     segment->version = PF_SEGMENT_VERSION;
     segment->header_size = sizeof *segment;
     segment->size = size;
@@ -369,6 +368,11 @@ static void describe(struct pf_segment *segment, uint64_t size) {
     segment->forked = pf_process.child ? forked_from(segment->parent_pid) : PF_FORKED_NOT;
     struct pf_out out = {.text = segment->program, .size = sizeof segment->program - 1};
     pf_out(&out, program_invocation_short_name);
+    uint64_t magic;
+    for (unsigned i = 0; i < sizeof magic; i++) {
+        ((char *)&magic)[i] = PF_SEGMENT_MAGIC[i];
+    }
+    __atomic_store_n((uint64_t *)segment->magic, magic, __ATOMIC_RELEASE);
 }
 
 static void note_command(struct pf_segment *segment) {

@@ -40,12 +40,53 @@ gdb.execute("quit")
 """
 
 
+# gdb stops at every system call, and looks at the file as another process would.
+LOOK = """
+import gdb, glob, struct
+for line in ("set confirm off", "set startup-with-shell off", "catch syscall"):
+    gdb.execute(line)
+for name, value in %(environment)r.items():
+    gdb.execute(f"set environment {name} {value}")
+gdb.execute("run > /dev/null")
+while gdb.selected_inferior().pid:
+    for path in glob.glob(%(folder)r + "/*.pfseg"):
+        head = open(path, "rb").read(80)
+        if head[:8] == b"PFPROFS1":
+            state, pid, _, unix, monotonic = struct.unpack_from("<IIIQQ", head, 44)
+            print("whole" if state == 1 and pid and unix and monotonic else "half", flush=True)
+    gdb.execute("continue")
+gdb.execute("quit")
+"""
+
+
+def traced_environment(run):
+    """What gdb, which is not profiled itself, sets for the program."""
+    env = pf.environment(run, {})
+    names = ("PROVIDE_", "XDG_RUNTIME_DIR")
+    return {"LD_PRELOAD": pf.LIB, **{k: v for k, v in env.items() if k.startswith(names)}}
+
+
 class Hostile(pf.Case):
     def grown(self, run, partial):
         one = self.check(run.only())
         self.assertEqual(pf.functions(one), {"write": SITES + 1})
         self.assertEqual(one["process"]["partial"], partial)
         return one
+
+
+class Making(Hostile):
+    def test_half_a_header_is_none(self):
+        """Who looks while it is written sees no segment, or all that tells whether its process runs."""
+        run = pf.prepare()
+        folder = os.path.join(run.runtime, "pfprof")
+        script = os.path.join(run.folder, "look.py")
+        with open(script, "w", encoding="ascii") as file:
+            file.write(LOOK % {"environment": traced_environment(run), "folder": folder})
+        pf.execute([pf.need("gdb"), "-nx", "-batch", "-x", script, pf.build("plain")], profiled=False, run=run)
+        if b"whole" not in run.stdout and b"ot permitted" in run.stderr:
+            self.skipTest("ptrace is not permitted here")
+        self.assertIn(b"whole\n", run.stdout, run.stderr[-500:])
+        self.assertNotIn(b"half\n", run.stdout)
 
 
 class Leftovers(Hostile):
@@ -56,10 +97,7 @@ class Leftovers(Hostile):
         victim = os.path.join(run.folder, "victim")
         with open(victim, "w", encoding="ascii") as file:
             file.write("precious\n" * 1000)
-        env = pf.environment(run, {})
-        names = ("PROVIDE_", "XDG_RUNTIME_DIR")
-        env = {k: v for k, v in env.items() if k.startswith(names)}
-        env["LD_PRELOAD"] = pf.LIB
+        env = traced_environment(run)
         script = os.path.join(run.folder, "plant.py")
         with open(script, "w", encoding="ascii") as file:
             file.write(PLANT % {"environment": env, "folder": folder, "output": "/dev/null",

@@ -103,6 +103,10 @@ MUTANTS = [
      [("preload/pf-segment-map.c", "((uint32_t)system.f_type != TMPFS_MAGIC && (uint32_t)system.f_type != RAMFS_MAGIC)", "false")]),
     ("no link to a folder is followed", "test_hostile Places.test_a_link_to_a_folder",
      [("preload/pf-segment-map.c", "O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC", "O_RDONLY | O_DIRECTORY | O_CLOEXEC")]),
+    ("half a header is none", "test_hostile Making.test_half_a_header_is_none",
+     [("preload/pf-segment-map.c", "    segment->version = PF_SEGMENT_VERSION;\n",
+       "    for (unsigned i = 0; i < 8; i++) {\n        segment->magic[i] = PF_SEGMENT_MAGIC[i];\n    }\n"
+       "    segment->version = PF_SEGMENT_VERSION;\n")]),
     ("nobody's file is reused", "test_hostile Leftovers.test_a_hostile_segment_in_the_segments_place",
      [("preload/pf-segment-map.c", "O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC", "O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC")]),
     ("no link is followed to a file", "test_hostile Leftovers.test_a_link_in_the_segments_place",
