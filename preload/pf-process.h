@@ -41,9 +41,11 @@ struct pf_process {
     bool stderr_known;
     uint64_t stderr_device; // what descriptor 2 was at start: the summary goes nowhere else
     uint64_t stderr_inode;
-    char runtime_dir[64];       // XDG_RUNTIME_DIR as it was at start; "" when none or too long
-    char segment_path[128];     // "" when private
-    struct pf_spill early[256]; // calls that came while another thread made the segment
+    char runtime_dir[64];   // XDG_RUNTIME_DIR as it was at start; "" when none or too long
+    char segment_path[128]; // "" when private
+    // Calls that came while another thread made the segment.  On i386 a counter may otherwise lie across
+    // two cache lines, and is then a split lock.
+    _Alignas(16) struct pf_spill early[256];
     uint64_t early_lost[PF_LOST_COUNT];
 };
 extern struct pf_process pf_process;
