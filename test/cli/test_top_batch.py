@@ -113,6 +113,7 @@ class BatchTest(Watched):
         port = pf.hold_port(self)
         argv = nginx_command(run, port)
         self.launch(argv, run=run, SAMPLE_RATE="0.1")
+        pf.wait_for(lambda: pf.ask(port, b"GET / HTTP/1.0\r\n\r\n"), "nginx")
         fetch(port, 10)
         watcher, first = self.watch_to_the_end(self.process.pid)
         terminal = self.top("-d", "0.2")

@@ -484,7 +484,7 @@ def wait_for(condition, what=None, seconds=PATIENCE):
             code = getattr(condition, "__code__", None)
             where = f"what line {code.co_firstlineno} of {code.co_filename} asks" if code else condition
             raise AssertionError(f"waited {seconds} s in vain for {what or where}")
-        time.sleep(0.01)
+        time.sleep(0.01)  # between two looks
     return value
 
 

@@ -48,7 +48,7 @@ class Machine(threading.Thread):
     def run(self):
         last = time.monotonic()
         while not self.done:
-            time.sleep(TICK)
+            time.sleep(TICK)  # between two readings, as the kernel has them
             now = time.monotonic()
             self.waited += (now - last) * self.busy
             self.late = max(self.late, now - last)

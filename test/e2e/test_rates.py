@@ -37,7 +37,7 @@ class Paced:
         while self.words[2] != calls:
             if self.process.poll() is not None and self.words[2] != calls:
                 raise AssertionError(f"it has ended: {self.process.communicate()}")
-            time.sleep(0.0005)
+            time.sleep(0.0005)  # between two looks
 
     def observer(self):
         (segment,) = self.run.segments()

@@ -55,7 +55,7 @@ def wait_for_port(number, process):
             socket.create_connection((HOST, number), 10).close()
             return
         except OSError:
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two looks
     raise AssertionError(f"nobody listens on port {number}")
 
 

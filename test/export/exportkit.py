@@ -49,7 +49,7 @@ def wait_until(condition, pause=0.02):
         if late:
             where = condition.__code__
             raise AssertionError(f"{LONG} s in vain: line {where.co_firstlineno} of {where.co_filename}")
-        time.sleep(pause)
+        time.sleep(pause)  # between two looks
 
 
 def need(*programs):

@@ -46,7 +46,7 @@ class Agent(Reporting):
 
     def test_one_that_is_just_ending_is_counted_once(self):
         """It says that it has ended before its segment gets the name of one that has."""
-        child = self.world.profiled(["/bin/sh", "-c", "echo one; exec sleep 3600"], EXPORTERS="file",
+        child = self.world.profiled(["/bin/sh", "-c", "echo one; exec sleep 3600"], EXPORTERS="file",  # does not end by itself
                                     COMMAND="none", KEEP_SEGMENT="true")
         self.children.append(child)
         pattern = os.path.join(self.world.folder, "*.pfseg")

@@ -17,7 +17,7 @@ while True:
     try: os.write(99, b'y')
     except OSError: pass
     subprocess.run(['/bin/sh', '-c', 'echo one'])
-    time.sleep(0.02)
+    time.sleep(0.02)  # its pace
 """]
 
 

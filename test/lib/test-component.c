@@ -62,7 +62,7 @@ START_TEST(enabling_starts_the_clock_when_nothing_was_counted) {
     g_autoptr(PfProfilingComponent) c = pf_profiling_component_new(config);
     PfProfileMetrics *metrics = pf_profiling_component_get_metrics(c);
     gdouble made = pf_profile_metrics_get_start_time(metrics);
-    g_usleep(2000);
+    g_usleep(2000); // a time that passes
     pf_profiling_component_enable(c);
     gdouble enabled = pf_profile_metrics_get_start_time(metrics);
     ck_assert(enabled >= made + 0.001);

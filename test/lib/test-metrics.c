@@ -51,7 +51,7 @@ START_TEST(time_goes_on) {
     ck_assert(pf_profile_metrics_get_start_time(m) <= after);
     pf_profile_metrics_record(m, 1, FALSE, 0);
     gdouble first = pf_profile_metrics_get_uptime_seconds(m);
-    g_usleep(2000);
+    g_usleep(2000); // a time that passes
     gdouble second = pf_profile_metrics_get_uptime_seconds(m);
     ck_assert(first >= 0 && second >= first + 0.002);
     gdouble rate = pf_profile_metrics_get_messages_per_second(m);

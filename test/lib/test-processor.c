@@ -100,7 +100,7 @@ START_TEST(begin_and_end_measure_what_lies_between) {
     gint64 begun = pf_profiling_processor_begin(p);
     ck_assert_int_gt(begun, 0);
     ck_assert_uint_eq(pf_profile_metrics_get_message_count(m), 0);
-    g_usleep(3000);
+    g_usleep(3000); // what the message takes
     pf_profiling_processor_end(p, begun, "done 🎉", -1, 2);
     ck_assert_uint_eq(pf_profile_metrics_get_message_count(m), 1);
     ck_assert_uint_ge(pf_profile_metrics_get_total_duration_ns(m),

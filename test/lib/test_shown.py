@@ -63,7 +63,7 @@ int main(int argc, char **argv) {
 #line 88 "log.c"
         printf("line %d\\n", i);
         fflush(stdout);
-        usleep(argc > 1 ? 1000 : 0);
+        usleep(argc > 1 ? 1000 : 0); // its pace
     }
     return 0;
 }
