@@ -53,7 +53,7 @@ while gdb.selected_inferior().pid:
         head = open(path, "rb").read(80)
         if head[:8] == b"PFPROFS1":
             state, pid, _, unix, monotonic = struct.unpack_from("<IIIQQ", head, 44)
-            print("whole" if state == 1 and pid and unix and monotonic else "half", flush=True)
+            print("whole" if state in (1, 2) and pid and unix and monotonic else "half", flush=True)
     gdb.execute("continue")
 gdb.execute("quit")
 """
