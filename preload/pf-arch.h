@@ -27,6 +27,11 @@
 #include "arch/generic/pf-arch.h"
 #endif
 
+// Entries under libc's own versions of the names (arch/<cpu>/pf-entry.S); the build says where they are.
+#if defined(PF_HAS_ENTRIES) && !defined(PF_THREADS_ARE_WATCHED)
+#define PF_ARCH_HAS_ENTRIES 1
+#endif
+
 // Each has pf_add and its kin, pf_arch_sys (a raw system call) and, where the vDSO has a clock with
 // 64-bit fields, its name PF_VDSO_CLOCK.
 

@@ -22,13 +22,13 @@ typedef void never;
 PF_REAL(_exit, never, (int status), (status))
 PF_REAL(_Exit, never, (int status), (status))
 
-PF_EXPORT void _exit(int status) {
+PF_EXPORT void PF_WRAPPER(_exit)(int status) {
     pf_finish_with("_exit", status & 0xff);
     pf_real__exit(status);
     __builtin_unreachable();
 }
 
-PF_EXPORT void _Exit(int status) {
+PF_EXPORT void PF_WRAPPER(_Exit)(int status) {
     pf_finish_with("_Exit", status & 0xff);
     pf_real__Exit(status);
     __builtin_unreachable();
@@ -103,33 +103,33 @@ PF_REAL(execveat, int,
         (int fd, const char *path, char *const argv[], char *const envp[], int flags),
         (fd, path, argv, envp, flags))
 
-PF_EXPORT int execve(const char *path, char *const argv[], char *const envp[]) {
+PF_EXPORT int PF_WRAPPER(execve)(const char *path, char *const argv[], char *const envp[]) {
     before_exec(path, false);
     return after_exec(pf_real_execve(path, argv, envp));
 }
 
-PF_EXPORT int execv(const char *path, char *const argv[]) {
+PF_EXPORT int PF_WRAPPER(execv)(const char *path, char *const argv[]) {
     before_exec(path, false);
     return after_exec(pf_real_execv(path, argv));
 }
 
-PF_EXPORT int execvp(const char *file, char *const argv[]) {
+PF_EXPORT int PF_WRAPPER(execvp)(const char *file, char *const argv[]) {
     before_exec(file, true);
     return after_exec(pf_real_execvp(file, argv));
 }
 
-PF_EXPORT int execvpe(const char *file, char *const argv[], char *const envp[]) {
+PF_EXPORT int PF_WRAPPER(execvpe)(const char *file, char *const argv[], char *const envp[]) {
     before_exec(file, true);
     return after_exec(pf_real_execvpe(file, argv, envp));
 }
 
-PF_EXPORT int fexecve(int fd, char *const argv[], char *const envp[]) {
+PF_EXPORT int PF_WRAPPER(fexecve)(int fd, char *const argv[], char *const envp[]) {
     before_exec("/", false);
     return after_exec(pf_real_fexecve(fd, argv, envp));
 }
 
-PF_EXPORT int execveat(int fd, const char *path, char *const argv[], char *const envp[],
-                       int flags) {
+PF_EXPORT int PF_WRAPPER(execveat)(int fd, const char *path, char *const argv[], char *const envp[],
+                                   int flags) {
     before_exec("/", false);
     return after_exec(pf_real_execveat(fd, path, argv, envp, flags));
 }
@@ -154,32 +154,32 @@ PF_EXPORT int execveat(int fd, const char *path, char *const argv[], char *const
         argv[i] = va_arg(ap, char *);                                                              \
     }
 
-PF_EXPORT int execl(const char *path, const char *arg, ...) {
+PF_EXPORT int PF_WRAPPER(execl)(const char *path, const char *arg, ...) {
     COUNT_ARGUMENTS(count, arg)
     TAKE_ARGUMENTS(argv, count, arg)
     va_end(ap);
-    return execv(path, argv);
+    return PF_WRAPPER(execv)(path, argv);
 }
 
-PF_EXPORT int execlp(const char *file, const char *arg, ...) {
+PF_EXPORT int PF_WRAPPER(execlp)(const char *file, const char *arg, ...) {
     COUNT_ARGUMENTS(count, arg)
     TAKE_ARGUMENTS(argv, count, arg)
     va_end(ap);
-    return execvp(file, argv);
+    return PF_WRAPPER(execvp)(file, argv);
 }
 
-PF_EXPORT int execle(const char *path, const char *arg, ...) {
+PF_EXPORT int PF_WRAPPER(execle)(const char *path, const char *arg, ...) {
     COUNT_ARGUMENTS(count, arg)
     TAKE_ARGUMENTS(argv, count, arg)
     char *const *envp = va_arg(ap, char *const *);
     va_end(ap);
-    return execve(path, argv, envp);
+    return PF_WRAPPER(execve)(path, argv, envp);
 }
 
 // --- new processes.  fork and what libc builds on it (daemon, forkpty) come through atfork.
 
 PF_REAL(_Fork, pid_t, (void), ())
-PF_EXPORT pid_t _Fork(void) {
+PF_EXPORT pid_t PF_WRAPPER(_Fork)(void) {
     pid_t pid = pf_real__Fork();
     if (pid == 0) {
         pf_become_child();
@@ -192,7 +192,8 @@ PF_EXPORT pid_t _Fork(void) {
             (int (*function)(void *), void *stack, int flags, void *arg, void *parent, void *tls,  \
              void *child),                                                                         \
             (function, stack, flags, arg, parent, tls, child))                                     \
-    PF_EXPORT int name(int (*function)(void *), void *stack, int flags, void *arg, ...) {          \
+    PF_EXPORT int PF_WRAPPER(name)(int (*function)(void *), void *stack, int flags, void *arg,     \
+                                   ...) {                                                          \
         va_list ap;                                                                                \
         va_start(ap, arg);                                                                         \
         void *parent = va_arg(ap, void *);                                                         \
@@ -231,8 +232,8 @@ long pf_after_vfork(long result) {
 
 #ifndef PF_ARCH_HAS_THUNKS
 // Without the assembly a vfork is a fork: dearer, but nothing of the child lands in the parent.
-PF_EXPORT pid_t vfork(void) { return fork(); }
-PF_EXPORT pid_t __vfork(void) { return fork(); }
+PF_EXPORT pid_t PF_WRAPPER(vfork)(void) { return fork(); }
+PF_EXPORT pid_t PF_WRAPPER(__vfork)(void) { return fork(); }
 #endif
 
 // --- the end of a module
@@ -240,7 +241,7 @@ PF_EXPORT pid_t __vfork(void) { return fork(); }
 uint32_t pf_closed_modules;
 
 PF_REAL(dlclose, int, (void *handle), (handle))
-PF_EXPORT int dlclose(void *handle) {
+PF_EXPORT int PF_WRAPPER(dlclose)(void *handle) {
     int result = pf_real_dlclose(handle);
     __atomic_fetch_add(&pf_closed_modules, 1, __ATOMIC_RELAXED);
     return result;
@@ -251,7 +252,7 @@ PF_EXPORT int dlclose(void *handle) {
 PF_REAL(prctl, int,
         (int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d),
         (option, a, b, c, d))
-PF_EXPORT int prctl(int option, ...) {
+PF_EXPORT int PF_WRAPPER(prctl)(int option, ...) {
     va_list ap;
     va_start(ap, option);
     unsigned long a = va_arg(ap, unsigned long);
@@ -259,7 +260,7 @@ PF_EXPORT int prctl(int option, ...) {
     unsigned long c = va_arg(ap, unsigned long);
     unsigned long d = va_arg(ap, unsigned long);
     va_end(ap);
-    if (PF_IS_EARLY()) {
+    if (PF_WRAPPER_IS_EARLY()) {
         return pf_early_prctl(option, a, b, c, d);
     }
     if (PF_UNLIKELY(option == PR_SET_SECCOMP)) {
@@ -310,7 +311,7 @@ static void before_system_call(long number, long a) {
     }
 }
 
-PF_EXPORT long syscall(long number, ...) {
+PF_EXPORT long PF_WRAPPER(syscall)(long number, ...) {
     va_list ap;
     va_start(ap, number);
     long a = va_arg(ap, long);
@@ -320,7 +321,7 @@ PF_EXPORT long syscall(long number, ...) {
     long e = va_arg(ap, long);
     long f = va_arg(ap, long);
     va_end(ap);
-    if (PF_IS_EARLY()) {
+    if (PF_WRAPPER_IS_EARLY()) {
         return pf_early_syscall(number, a, b, c, d, e, f);
     }
     int fd = output_descriptor(number, a, b, c);

@@ -13,7 +13,6 @@
 #include "pf-switch.h"
 #include "pf-unwind.h"
 #include <fcntl.h>
-#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -21,9 +20,6 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-
-pthread_key_t pf_slot_key;
-bool pf_slot_key_made;
 
 static void complain(const char *line, size_t length) { pf_sys_write(2, line, length); }
 
@@ -143,6 +139,7 @@ void pf_init(void) {
     if (__atomic_exchange_n(&begun, 1, __ATOMIC_ACQ_REL)) {
         return; // another thread or a handler came in between: this call runs unmeasured
     }
+    pf_next_init();
     pf_resolve_early();
     if (getauxval(AT_SECURE)) {
         pf_mode = PF_MODE_OFF; // a privileged program does not listen to its caller's environment
@@ -169,7 +166,8 @@ void pf_init(void) {
     pf_process.why = (uint32_t)pf_process.config.setting[PF_VAR_WHY].number;
     note_start();
     note_stderr();
-    pf_slot_key_made = pthread_key_create(&pf_slot_key, pf_slot_detach) == 0;
+    pf_libc_init();
+    pf_slot_make_key();
     pf_libc_ask(pf_rest_forget, pf_become_child, at_exit, exit_word, at_quick_exit_of);
     __atomic_store_n(&pf_mode, PF_MODE_ON, __ATOMIC_RELEASE);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Being told of forks and exits, and what only one libc has, behind weak references.
 #include "pf-libc.h"
+#include "pf-real.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -9,6 +10,26 @@
 #define WEAK __attribute__((weak))
 extern const char *gnu_get_libc_version(void) WEAK;
 extern int __cxa_atexit(void (*function)(void *, int), void *argument, void *dso);
+
+static const char unknown;
+const char *pf_libc_single_threaded = &unknown;
+
+static int (*key_create)(pthread_key_t *key, void (*destroy)(void *));
+static int (*set_specific)(pthread_key_t key, const void *value);
+
+void pf_libc_init(void) {
+    const char *said = pf_next("__libc_single_threaded");
+    pf_libc_single_threaded = said != NULL ? said : &unknown;
+}
+
+bool pf_libc_make_key(unsigned *ret_key, void (*destroy)(void *)) {
+    _Static_assert(sizeof(pthread_key_t) == sizeof *ret_key, "a key is a number");
+    key_create = (int (*)(pthread_key_t *, void (*)(void *)))pf_next("pthread_key_create");
+    set_specific = (int (*)(pthread_key_t, const void *))pf_next("pthread_setspecific");
+    return key_create != NULL && set_specific != NULL && key_create(ret_key, destroy) == 0;
+}
+
+void pf_libc_set_key(unsigned key, const void *value) { set_specific(key, value); }
 
 #ifdef __GLIBC__
 extern int __cxa_at_quick_exit(void (*function)(void *), void *dso) WEAK;
@@ -33,7 +54,7 @@ void pf_libc_ask(void (*parent)(void), void (*child)(void), void (*at_exit)(void
 // meanwhile.
 uint64_t pf_libc_pending(void) {
     uint64_t bytes = 0;
-    if (__libc_single_threaded) {
+    if (pf_libc_is_single_threaded()) {
         FILE *stream = (FILE *)_IO_list_all;
         for (unsigned i = 0; stream != NULL && i < 4096; i++, stream = stream->_chain) {
             bytes += stream->_fileno >= 0 ? __fpending(stream) : 0;

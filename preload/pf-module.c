@@ -11,7 +11,7 @@
 static int (*find_object)(void *, struct dl_find_object *);
 
 void pf_module_init(void) {
-    find_object = (int (*)(void *, struct dl_find_object *))pf_next_by_hand("_dl_find_object");
+    find_object = (int (*)(void *, struct dl_find_object *))pf_next("_dl_find_object");
 }
 
 // Segments that lie in the first page, which is mapped because the module is: headers further on

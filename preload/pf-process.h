@@ -105,6 +105,9 @@ static inline uint64_t pf_units(struct pf_segment *segment, const void *at) {
 // pf-slot.c
 struct pf_slot *pf_slot_attach(void); // NULL when there is no room
 void pf_slot_detach(void *slot);
+
+// Has threads' ends be told to pf_slot_detach.  False: not yet, the next thread asks again.
+bool pf_slot_make_key(void);
 void *pf_slot_take(struct pf_slot *slot, uint64_t size); // from the slot's arena
 
 // pf-site.c

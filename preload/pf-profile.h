@@ -77,15 +77,21 @@ struct pf_profile_context {
 };
 
 // The library's side; never there unless preloaded, so call them by the macros below.
+// Under a name that no program has for something of its own.
+#define PF_PROFILE_SYMBOL(name) __asm__("__" #name)
 typedef const char *pf_profile_name_of(const void *group);
 void pf_profile_enter(struct pf_profile_scope *scope, const struct pf_profile_place *place,
-                      const void *group, pf_profile_name_of *name_of);
-void pf_profile_leave(struct pf_profile_scope *scope);
-void pf_profile_begin(struct pf_profile_span *span, const struct pf_profile_place *place);
-void pf_profile_end(struct pf_profile_span *span);
+                      const void *group, pf_profile_name_of *name_of)
+    PF_PROFILE_SYMBOL(pf_profile_enter);
+void pf_profile_leave(struct pf_profile_scope *scope) PF_PROFILE_SYMBOL(pf_profile_leave);
+void pf_profile_begin(struct pf_profile_span *span, const struct pf_profile_place *place)
+    PF_PROFILE_SYMBOL(pf_profile_begin);
+void pf_profile_end(struct pf_profile_span *span) PF_PROFILE_SYMBOL(pf_profile_end);
 void pf_profile_set_context(struct pf_profile_context *saved, const char *user_id,
-                            const char *request_id, const char *operation);
-void pf_profile_restore_context(struct pf_profile_context *saved);
+                            const char *request_id, const char *operation)
+    PF_PROFILE_SYMBOL(pf_profile_set_context);
+void pf_profile_restore_context(struct pf_profile_context *saved)
+    PF_PROFILE_SYMBOL(pf_profile_restore_context);
 
 #ifndef PF_PROFILE_LIBRARY
 
@@ -96,10 +102,11 @@ void pf_profile_restore_context(struct pf_profile_context *saved);
 // compiler makes: a program that is linked at a fixed address would else have "not there" built in.
 #if defined(__x86_64__)
 #define PF_PROFILE_FIND(name, ret)                                                                 \
-    __asm__(".weak " #name "\n\tmov " #name "@GOTPCREL(%%rip), %0" : "=r"(ret))
+    __asm__(".weak __" #name "\n\tmov __" #name "@GOTPCREL(%%rip), %0" : "=r"(ret))
 #elif defined(__aarch64__)
 #define PF_PROFILE_FIND(name, ret)                                                                 \
-    __asm__(".weak " #name "\n\tadrp %0, :got:" #name "\n\tldr %0, [%0, :got_lo12:" #name "]"      \
+    __asm__(".weak __" #name "\n\tadrp %0, :got:__" #name "\n\tldr %0, [%0, :got_lo12:__" #name    \
+            "]"                                                                                    \
             : "=r"(ret))
 #else
 extern __typeof__(pf_profile_enter) pf_profile_enter __attribute__((weak));

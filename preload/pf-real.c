@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <stddef.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -14,22 +15,44 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void *pf_next(const char *name) {
-    int saved = errno;
-    void *found = dlsym(RTLD_NEXT, name);
-    errno = saved;
-    return found;
-}
-
 // Holds its own address, but the one it was linked at until the loader has relocated us.
 static void *volatile here = (void *)&here;
 
 bool pf_relocated(void) { return here == (void *)&here; }
 
+// What the loader has for debuggers.  `loader`: where it lies itself.
+static const struct r_debug *list_of(const void *loader) {
+    return loader != NULL ? pf_image_symbol(pf_image_at(loader), "_r_debug") : NULL;
+}
+
+// Our own place in the list of what is loaded.
+static const struct link_map *own_place(const struct r_debug *debug) {
+    // Another name, because <link.h> declares it as if another image had it.
+    extern const ElfW(Dyn) own[] __asm__("_DYNAMIC") __attribute__((visibility("hidden")));
+    const struct link_map *map = debug != NULL ? debug->r_map : NULL;
+    while (map != NULL && map->l_ld != own) {
+        map = map->l_next;
+    }
+    return map;
+}
+
+// The first definition after `map`, up to `last`; NULL: to the end of the list.
+static struct pf_next find_after(const struct link_map *map, const struct link_map *last,
+                                 const char *name) {
+    while (map != NULL && map != last) {
+        map = map->l_next;
+        if (map != NULL) {
+            void *found = pf_image_symbol((struct pf_image){map->l_addr, map->l_ld}, name);
+            if (found != NULL) {
+                return (struct pf_next){found, map->l_ld, map->l_addr};
+            }
+        }
+    }
+    return (struct pf_next){NULL, NULL, 0};
+}
+
 // Before that we cannot call libc by name; but the loader has a list of what is loaded, and has
 // relocated what comes after us.
-static void *find_after_us(const void *loader, const char *name);
-
 void *pf_next_unrelocated(const char *name) {
     ElfW(auxv_t) auxv[64];
     long size = pf_sys_slurp("/proc/self/auxv", (char *)auxv, sizeof auxv);
@@ -39,30 +62,161 @@ void *pf_next_unrelocated(const char *name) {
             loader = (const void *)auxv[i].a_un.a_val;
         }
     }
-    return find_after_us(loader, name);
+    return find_after(own_place(list_of(loader)), NULL, name).address;
 }
 
-void *pf_next_by_hand(const char *name) {
-    return find_after_us((const void *)getauxval(AT_BASE), name);
-}
+#ifdef __GLIBC__
+// Us, and the last that was loaded at start.  What lies between them is never unloaded, so this part of
+// the list does not change.
+static const struct link_map *own_map;
+static const struct link_map *last_map;
 
-static void *find_after_us(const void *loader, const char *name) {
-    // Another name, because <link.h> declares it as if another image had it.
-    extern const ElfW(Dyn) own[] __asm__("_DYNAMIC") __attribute__((visibility("hidden")));
-    const struct r_debug *debug =
-        loader != NULL ? pf_image_symbol(pf_image_at(loader), "_r_debug") : NULL;
-    const struct link_map *map = debug != NULL ? debug->r_map : NULL;
-    while (map != NULL && map->l_ld != own) {
-        map = map->l_next;
-    }
-    void *found = NULL;
-    while (map != NULL && found == NULL) {
-        map = map->l_next;
-        if (map != NULL) {
-            found = pf_image_symbol((struct pf_image){map->l_addr, map->l_ld}, name);
+// Started by its name (ld.so PROGRAM), the loader is no interpreter and AT_BASE is 0; then the program's
+// own dynamic section has the address.  (An import of _r_debug would need the loader by its name.)
+static const struct r_debug *loader_list(void) {
+    const struct r_debug *found = list_of((const void *)getauxval(AT_BASE));
+    const ElfW(Phdr) *segment = (const void *)getauxval(AT_PHDR);
+    unsigned long count = found == NULL && segment != NULL ? getauxval(AT_PHNUM) : 0;
+    uintptr_t bias = 0;
+    for (unsigned long i = 0; i < count; i++) {
+        if (segment[i].p_type == PT_PHDR) {
+            bias = (uintptr_t)segment - segment[i].p_vaddr;
+        } else if (segment[i].p_type == PT_DYNAMIC) {
+            const ElfW(Dyn) *at = (const void *)(bias + segment[i].p_vaddr);
+            for (; at->d_tag != DT_NULL; at++) {
+                found = at->d_tag == DT_DEBUG ? (const void *)at->d_un.d_ptr : found;
+            }
         }
     }
     return found;
+}
+
+void pf_next_init(void) {
+    if (own_map != NULL) {
+        return;
+    }
+    const struct link_map *map = own_place(loader_list());
+    last_map = map;
+    while (last_map != NULL && last_map->l_next != NULL) {
+        last_map = last_map->l_next;
+    }
+    __atomic_store_n(&own_map, map, __ATOMIC_RELEASE);
+}
+
+// libc's own: a sanitizer's, which would be ours by name, may not work yet.
+static void iterate(int (*look)(struct dl_phdr_info *, size_t, void *), void *data) {
+    typedef int iterate_fn(int (*)(struct dl_phdr_info *, size_t, void *), void *);
+    const struct link_map *map = own_map;
+    iterate_fn *found = NULL;
+    while (map != NULL && map != last_map && found == NULL) {
+        map = map->l_next;
+        struct pf_next here = {NULL, map->l_ld, map->l_addr};
+        found = pf_next_has(&here, "gnu_get_libc_version")
+                    ? (iterate_fn *)pf_image_symbol((struct pf_image){map->l_addr, map->l_ld},
+                                                    "dl_iterate_phdr")
+                    : NULL;
+    }
+    if (found != NULL) {
+        found(look, data);
+    }
+}
+
+const void *pf_next_program(void) {
+    const struct link_map *map = own_map;
+    while (map != NULL && map->l_prev != NULL) {
+        map = map->l_prev;
+    }
+    return map;
+}
+
+bool pf_next_is_before(const char *name) {
+    const struct link_map *map = own_map != NULL ? own_map->l_prev : NULL;
+    for (; map != NULL; map = map->l_prev) {
+        if (pf_image_symbol((struct pf_image){map->l_addr, map->l_ld}, name) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct place {
+    uintptr_t address;
+    bool is_before_us;
+};
+
+static int is_of(struct dl_phdr_info *library, size_t size, void *data) {
+    (void)size;
+    struct place *place = data;
+    for (unsigned i = 0; i < library->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &library->dlpi_phdr[i];
+        uintptr_t start = library->dlpi_addr + segment->p_vaddr;
+        if (segment->p_type == PT_DYNAMIC && (const void *)start == own_map->l_ld) {
+            return 1;
+        }
+        if (segment->p_type == PT_LOAD && place->address - start < segment->p_memsz) {
+            place->is_before_us = true;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+bool pf_next_stands_before(const void *address) {
+    struct place place = {(uintptr_t)address, false};
+    iterate(is_of, &place);
+    return place.is_before_us;
+}
+
+struct search {
+    const char *name;
+    bool is_after_us;
+    struct pf_next found;
+};
+
+static int look_into(struct dl_phdr_info *library, size_t size, void *data) {
+    (void)size;
+    struct search *search = data;
+    const ElfW(Dyn) *dynamic = NULL;
+    for (unsigned i = 0; i < library->dlpi_phnum; i++) {
+        if (library->dlpi_phdr[i].p_type == PT_DYNAMIC) {
+            dynamic = (const void *)(library->dlpi_addr + library->dlpi_phdr[i].p_vaddr);
+        }
+    }
+    if (dynamic == own_map->l_ld) {
+        search->is_after_us = true;
+    } else if (search->is_after_us && dynamic != NULL) {
+        void *found = pf_image_symbol((struct pf_image){library->dlpi_addr, dynamic}, search->name);
+        search->found = (struct pf_next){found, dynamic, library->dlpi_addr};
+        return found != NULL;
+    }
+    return 0;
+}
+
+struct pf_next pf_next_find(const char *name) {
+    pf_next_init();
+    struct pf_next found = find_after(own_map, last_map, name);
+    if (found.address == NULL && own_map != NULL) {
+        struct search search = {name, false, {NULL, NULL, 0}};
+        iterate(look_into, &search);
+        return search.found;
+    }
+    return found;
+}
+#else
+void pf_next_init(void) {}
+
+struct pf_next pf_next_find(const char *name) {
+    int saved = errno;
+    void *found = dlsym(RTLD_NEXT, name);
+    errno = saved;
+    return (struct pf_next){found, NULL, 0};
+}
+#endif
+
+void *pf_next(const char *name) { return pf_next_find(name).address; }
+
+bool pf_next_has(const struct pf_next *found, const char *name) {
+    return pf_image_symbol((struct pf_image){found->bias, found->library}, name) != NULL;
 }
 
 long pf_sys(long number, long a, long b, long c, long d, long e, long f) {

@@ -8,17 +8,35 @@
 #include <time.h>
 #pragma GCC visibility push(hidden)
 
-// The next definition of a name after our library; NULL when there is none.  May take the loader's
-// lock and may allocate, so signal-safe functions are resolved early (pf_resolve_early).
+// The next definition of a name after our library, and which library has it.
+struct pf_next {
+    void *address;       // NULL: there is none
+    const void *library; // its dynamic section
+    uintptr_t bias;
+};
+
+// Looks without dlsym, which would forget the error that the program's next dlerror() is to tell.  What was
+// loaded at start, or by then, is looked through without a lock; only for a name that it lacks, the
+// loader's is taken, so signal-safe functions are resolved early (pf_resolve_early).
+struct pf_next pf_next_find(const char *name);
 void *pf_next(const char *name);
+
+// Whether the library that has it defines another name, too.
+bool pf_next_has(const struct pf_next *found, const char *name);
+
+// What stands before us, among all that was loaded at start: the program itself (as dlopen(NULL) calls it), whether
+// something there defines a name, whether an address is of something there.
+const void *pf_next_program(void);
+bool pf_next_is_before(const char *name);
+bool pf_next_stands_before(const void *address);
+
+// Notes what is loaded by now: it is there for good.  In the constructor.
+void pf_next_init(void);
 
 // An IFUNC resolver of another library can call us before the loader has relocated us, and then only
 // what needs no relocation works: no libc, no errno, no thread variables.
 bool pf_relocated(void);
 void *pf_next_unrelocated(const char *name);
-
-// Likewise by the loader's list and no lock, when we are relocated: for a call in a signal handler.
-void *pf_next_by_hand(const char *name);
 
 // Resolves the rows that POSIX calls async-signal-safe; pf_resolve_hooks those wrapped by hand.
 void pf_resolve_early(void);

@@ -39,7 +39,7 @@ PF_INLINE size_t pending(FILE *stream) {
 
 PF_INLINE bool may_be_locked(const FILE *stream) {
 #ifdef __GLIBC__
-    return !__libc_single_threaded && (stream->_flags & USER_LOCK) == 0;
+    return !pf_libc_is_single_threaded() && (stream->_flags & USER_LOCK) == 0;
 #else
     (void)stream;
     return true;

@@ -140,8 +140,10 @@ static void change(struct pf_context *context, const char *user_id, const char *
     pf_add32(&context->sequence, 1);
 }
 
-PF_EXPORT void pf_profile_set_context(struct pf_profile_context *saved, const char *user_id,
-                                      const char *request_id, const char *operation) {
+__attribute__((visibility("default"))) void pf_profile_set_context(struct pf_profile_context *saved,
+                                                                   const char *user_id,
+                                                                   const char *request_id,
+                                                                   const char *operation) {
     if (PF_IS_OFF() || PF_IS_EARLY()) {
         return;
     }
@@ -158,7 +160,8 @@ PF_EXPORT void pf_profile_set_context(struct pf_profile_context *saved, const ch
     change(context, user_id, request_id, operation);
 }
 
-PF_EXPORT void pf_profile_restore_context(struct pf_profile_context *saved) {
+__attribute__((visibility("default"))) void
+pf_profile_restore_context(struct pf_profile_context *saved) {
     struct pf_slot *slot = pf_thread.slot;
     if (PF_IS_OFF() || slot == NULL || slot->context == 0 || saved->used != pf_process.pid) {
         return;

@@ -232,9 +232,10 @@ PF_INLINE bool is_next(const struct pf_scope_stack *stack, uint32_t depth, uintp
 }
 
 // The quick way is that of pf_enter() and push(), and saves no register: all else is jumped to.
-PF_EXPORT void pf_profile_enter(struct pf_profile_scope *scope,
-                                const struct pf_profile_place *place, const void *group,
-                                pf_profile_name_of *name_of) {
+__attribute__((visibility("default"))) void pf_profile_enter(struct pf_profile_scope *scope,
+                                                             const struct pf_profile_place *place,
+                                                             const void *group,
+                                                             pf_profile_name_of *name_of) {
     if (PF_UNLIKELY(pf_mode != PF_MODE_ON)) { // before pf_thread, which may not be there yet
         enter_slow(scope, place, group, name_of, PF_FRAME);
         return;
@@ -292,7 +293,7 @@ static PF_COLD void leave_timed(struct pf_profile_scope *scope) {
     }
 }
 
-PF_EXPORT void pf_profile_leave(struct pf_profile_scope *scope) {
+__attribute__((visibility("default"))) void pf_profile_leave(struct pf_profile_scope *scope) {
     if (PF_UNLIKELY(scope->start_ns != 0)) {
         leave_timed(scope);
         return;
@@ -302,8 +303,8 @@ PF_EXPORT void pf_profile_leave(struct pf_profile_scope *scope) {
 
 // --- spans: begun and ended on threads of their own, so counted where they end, and where they begin
 
-PF_EXPORT void pf_profile_begin(struct pf_profile_span *span,
-                                const struct pf_profile_place *place) {
+__attribute__((visibility("default"))) void pf_profile_begin(struct pf_profile_span *span,
+                                                             const struct pf_profile_place *place) {
     if (PF_UNLIKELY(pf_mode != PF_MODE_ON) && (PF_IS_OFF() || PF_IS_EARLY())) {
         return;
     }
@@ -332,7 +333,7 @@ PF_EXPORT void pf_profile_begin(struct pf_profile_span *span,
     }
 }
 
-PF_EXPORT void pf_profile_end(struct pf_profile_span *span) {
+__attribute__((visibility("default"))) void pf_profile_end(struct pf_profile_span *span) {
     uint64_t now = span->start_ns != 0 ? pf_now() : 0;
     const struct pf_profile_place *place =
         __atomic_exchange_n((const struct pf_profile_place **)&span->place, NULL, __ATOMIC_ACQ_REL);
@@ -353,10 +354,7 @@ PF_EXPORT void pf_profile_end(struct pf_profile_span *span) {
 
 // --- -finstrument-functions: no memory of the caller's, so all of it is in the frame
 
-PF_EXPORT void __cyg_profile_func_enter(void *function, void *caller);
-PF_EXPORT void __cyg_profile_func_exit(void *function, void *caller);
-
-PF_EXPORT void __cyg_profile_func_enter(void *function, void *caller) {
+PF_EXPORT void PF_WRAPPER(__cyg_profile_func_enter)(void *function, void *caller) {
     if (PF_UNLIKELY(pf_mode != PF_MODE_ON) && (PF_IS_OFF() || PF_IS_EARLY())) {
         return;
     }
@@ -396,7 +394,7 @@ PF_EXPORT void __cyg_profile_func_enter(void *function, void *caller) {
     }
 }
 
-PF_EXPORT void __cyg_profile_func_exit(void *function, void *caller) {
+PF_EXPORT void PF_WRAPPER(__cyg_profile_func_exit)(void *function, void *caller) {
     struct pf_scope_stack *stack = pf_thread.scopes;
     if (PF_IS_OFF() || stack == NULL) {
         return;

@@ -2,20 +2,37 @@
 // A thread's slot: taken at its first output call, handed on when it ends.
 #include "pf-clock.h"
 #include "pf-control.h"
+#include "pf-libc.h"
 #include "pf-probe.h"
 #include "pf-process.h"
 #include "pf-real.h"
 #include "pf-scope.h"
 #include "pf-scripted.h"
 #include "pf-switch.h"
-#include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #define ARENA_PIECE 4096u
 
-extern pthread_key_t pf_slot_key;
-extern bool pf_slot_key_made;
+// Tells of a thread's end.
+static unsigned end_key;
+enum { NO_KEY, MAKING_KEY, HAVE_KEY };
+static int key_state;
+
+// Again at each thread's first call: before glibc 2.34 there is none until libpthread is loaded.
+bool pf_slot_make_key(void) {
+    int state = NO_KEY;
+    if (PF_LIKELY(__atomic_load_n(&key_state, __ATOMIC_ACQUIRE) == HAVE_KEY)) {
+        return true;
+    }
+    if (!__atomic_compare_exchange_n(&key_state, &state, MAKING_KEY, false, __ATOMIC_ACQ_REL,
+                                     __ATOMIC_ACQUIRE)) {
+        return false; // another thread is at it
+    }
+    bool made = pf_libc_make_key(&end_key, pf_slot_detach);
+    __atomic_store_n(&key_state, made ? HAVE_KEY : NO_KEY, __ATOMIC_RELEASE);
+    return made;
+}
 
 static void name_thread(struct pf_slot *slot) {
     if (!pf_process.shut) {
@@ -82,8 +99,8 @@ struct pf_slot *pf_slot_attach(void) {
     }
     name_thread(slot);
     pf_scope_attach(slot);
-    if (pf_slot_key_made) {
-        pthread_setspecific(pf_slot_key, slot);
+    if (pf_slot_make_key()) {
+        pf_libc_set_key(end_key, slot);
     }
     return slot;
 }

@@ -129,12 +129,21 @@ typedef void noreturn;
         BODY(name, ret, pf_real_##name args, timed_##name(ENTRY_AND args), family, bytes, fd,      \
              text)                                                                                 \
     }                                                                                              \
-    __attribute__((noinline, unused)) static ret long_##name(WITH_ENTRY params) {                  \
-        UNTIMED(ret, pf_real_##name args, family, bytes, pf_account_entry)                         \
-    }                                                                                              \
-    static __attribute__((noinline)) ret on_##name params{QUICK_BODY(                              \
-        name, ret, pf_real_##name args, timed_##name(ENTRY_AND args), first_##name args,           \
-        long_##name(ENTRY_AND args), family, bytes, fd)} PF_EXPORT ret name params {               \
+    __attribute__((noinline, unused)) static ret long_##name(WITH_ENTRY params){UNTIMED(           \
+        ret, pf_real_##name args, family, bytes,                                                   \
+        pf_account_entry)} WRAPPER(name, ret, params, args,                                        \
+                                   QUICK_BODY(name, ret, pf_real_##name args,                      \
+                                              timed_##name(ENTRY_AND args), first_##name args,     \
+                                              long_##name(ENTRY_AND args), family, bytes, fd))
+// A wrapper that is not enabled saves nothing and jumps through; else it jumps to the body, which so
+// sees the caller's return address as its own (the compiler's sibling call: the test of sites fails
+// where there is none).  An entry does that better, for any signature.
+#ifdef PF_ARCH_HAS_ENTRIES
+#define WRAPPER(name, ret, params, args, ...)                                                      \
+    PF_EXPORT __attribute__((noinline)) ret PF_WRAPPER(name) params { __VA_ARGS__ }
+#else
+#define WRAPPER(name, ret, params, args, ...)                                                      \
+    static __attribute__((noinline)) ret on_##name params{__VA_ARGS__} PF_EXPORT ret name params { \
         if (PF_IS_OFF()) {                                                                         \
             return pf_real_##name args;                                                            \
         }                                                                                          \
@@ -143,17 +152,15 @@ typedef void noreturn;
         }                                                                                          \
         return on_##name args;                                                                     \
     }
+#endif
 #define WRAP_noreturn(name, ret, params, args, family, bytes, fd, text)                            \
-    PF_EXPORT void name params { NORETURN_BODY(name, family, fd, pf_real_##name args) }
+    PF_EXPORT void PF_WRAPPER(name) params { NORETURN_BODY(name, family, fd, pf_real_##name args) }
 #define WRAP_void WRAP
 #define WRAP_int WRAP
 #define WRAP_size_t WRAP
 #define WRAP_ssize_t WRAP
 #define WRAP_wint_t WRAP
 
-// A wrapper that is not enabled saves nothing and jumps through; else it jumps to the body, which so
-// sees the caller's return address as its own (the compiler's sibling call: the test of sites fails
-// where there is none).
 #define PF_CALL(name, ret, params, args, family, bytes, fd, text)                                  \
     PF_REAL(name, ret, params, args)                                                               \
     WRAP_##ret(name, ret, params, args, family, bytes, fd, text)
@@ -167,10 +174,10 @@ typedef void noreturn;
 
 #define PF_CALL(name, ret, params, args, family, bytes, fd, text)
 #define PF_VCALL(name, ret, params, last, vname, vargs, family, bytes, fd, text)                   \
-    PF_EXPORT TYPE_##ret name params {                                                             \
+    PF_EXPORT TYPE_##ret PF_WRAPPER(name) params {                                                 \
         va_list ap;                                                                                \
         va_start(ap, last);                                                                        \
-        if (PF_IS_EARLY()) {                                                                       \
+        if (PF_WRAPPER_IS_EARLY()) {                                                               \
             RUN_##ret(pf_early_##vname vargs) RETURN_##ret                                         \
         }                                                                                          \
         BODY_##ret(name, ret, pf_real_##vname vargs, timed_##vname(ENTRY_AND vargs), family,       \

@@ -5,7 +5,17 @@
 #include "pf-real.h"
 #include <errno.h>
 
+// The program calls an entry (pf-entry.h) that jumps to one of these; where there are none, it calls these.
+#ifdef PF_ARCH_HAS_ENTRIES
+#define PF_EXPORT __attribute__((visibility("hidden"), used))
+#define PF_WRAPPER(name) pf_on_##name
+#define PF_WRAPPER_IS_EARLY() false // the entry has seen to that
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#else
 #define PF_EXPORT __attribute__((visibility("default")))
+#define PF_WRAPPER(name) name
+#define PF_WRAPPER_IS_EARLY() PF_IS_EARLY()
+#endif
 #define PF_SITE __builtin_return_address(0)
 // Where the caller's frame ends: what we call in turn lies below, the caller's next calls do not.
 #define PF_FRAME __builtin_dwarf_cfa()
@@ -39,6 +49,8 @@
 #define PF_ABSENT_size_t 0
 #define PF_ABSENT_wint_t WEOF
 #define PF_ABSENT_void
+#define PF_ABSENT_pf_pointer NULL
+typedef void *pf_pointer;
 
 // For rows that must work inside a signal handler: resolved before any handler can run.
 #define PF_RESOLVE_EARLY(name)                                                                     \

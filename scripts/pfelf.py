@@ -6,8 +6,9 @@ import struct
 
 PT_LOAD, PT_DYNAMIC = 1, 2
 DT_NEEDED, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_HASH = 1, 5, 6, 10, 4
-DT_GNU_HASH, DT_VERSYM, DT_VERDEF = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFC
+DT_GNU_HASH, DT_VERSYM, DT_VERDEF, DT_VERNEED = 0x6FFFFEF5, 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFE
 SHT_DYNSYM = 11
+SHN_ABS = 0xFFF1
 
 
 class NotDynamic(Exception):
@@ -15,8 +16,9 @@ class NotDynamic(Exception):
 
 
 class Elf:
-    """needed: library names; imports: {name: is_weak}; exports: {name: set of version names};
-    functions: those of the exports that are code."""
+    """needed: library names; imports: {name: is_weak}, import_versions: {name: version name}; exports: {name: set
+    of version names}, defaults: those of them that references without a version find, too; functions: those of
+    the exports that are code."""
 
     def __init__(self, path):
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -59,9 +61,11 @@ class Elf:
 
         self.needed = [text(at) for at in needed]
         self.imports, self.exports, self.functions = {}, {}, set()
+        self.defaults, self.import_versions = {}, {}
         symbols_at = place(tags[DT_SYMTAB])
         count = self._symbol_count(data, tags, place)
         versions = self._versions(data, tags, place, text)
+        wanted = self._wanted_versions(data, tags, place, text)
         versym_at = place(tags[DT_VERSYM]) if DT_VERSYM in tags else None
         layout = struct.Struct(self.order + ("IBBHQQ" if self.bits == 64 else "IIIBBH"))
         table = data[symbols_at : symbols_at + count * layout.size]
@@ -72,16 +76,20 @@ class Elf:
                 name, _, _, info, _, section = symbol
             if name == 0 or info >> 4 not in (1, 2, 10):  # global, weak, unique
                 continue
+            version = 0
+            if versym_at is not None:
+                version = struct.unpack_from(self.order + "H", data, versym_at + 2 * number)[0]
             if section == 0:
                 self.imports[text(name)] = info >> 4 == 2
+                self.import_versions[text(name)] = wanted.get(version & 0x7FFF, "")
                 continue
             if info & 15 in (2, 10):  # function, IFUNC
                 self.functions.add(text(name))
-            version = 0
-            if versym_at is not None:
-                at = versym_at + 2 * number
-                version = struct.unpack_from(self.order + "H", data, at)[0] & 0x7FFF
-            self.exports.setdefault(text(name), set()).add(versions.get(version, ""))
+            if section == SHN_ABS and text(name) in versions.values():
+                continue  # the version itself
+            self.exports.setdefault(text(name), set()).add(versions.get(version & 0x7FFF, ""))
+            if version & 0x8000 == 0:
+                self.defaults.setdefault(text(name), set()).add(versions.get(version, ""))
 
     def _segments(self, data):
         if self.bits == 64:
@@ -139,6 +147,20 @@ class Elf:
         while not struct.unpack_from(self.order + "I", data, at + 4 * (last - first))[0] & 1:
             last += 1
         return last + 1
+
+    def _wanted_versions(self, data, tags, place, text):
+        """{index: version} of what other libraries have to have."""
+        names = {}
+        at = place(tags[DT_VERNEED]) if DT_VERNEED in tags else 0
+        while at:
+            _, count, _, extra, following = struct.unpack_from(self.order + "HHIII", data, at)
+            one = at + extra
+            for _ in range(count):
+                _, _, index, name, step = struct.unpack_from(self.order + "IHHII", data, one)
+                names[index] = text(name)
+                one += step
+            at = at + following if following else 0
+        return names
 
     def _versions(self, data, tags, place, text):
         names = {}

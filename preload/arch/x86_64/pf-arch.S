@@ -2,6 +2,13 @@
 // x86_64: vfork, and the wrappers of variadic functions that have no v form.
 #include <sys/syscall.h>
 
+// What an entry jumps to, where there are entries (pf-entry.S); else what the program calls.
+#ifdef PF_HAS_ENTRIES
+#define PF_WRAPPER(name) pf_on_##name
+#else
+#define PF_WRAPPER(name) name
+#endif
+
         .text
 
 // pid_t vfork(void)
@@ -38,8 +45,8 @@
         .size   \name, .-\name
         .endm
 
-        PF_VFORK vfork
-        PF_VFORK __vfork
+        PF_VFORK PF_WRAPPER(vfork)
+        PF_VFORK PF_WRAPPER(__vfork)
 
 // A variadic call without a v form.  All argument registers are saved, pf_tail_enter counts the call
 // and says what is to be done, the registers come back, and then either
@@ -159,7 +166,7 @@ pf_tail_restore:
 #define PF_VCALL(name, ...)
 #define PF_HOOK(name, ...)
 #define PF_SCOPE(name, ...)
-#define PF_TAIL(name, ...) PF_TAIL name __COUNTER__
+#define PF_TAIL(name, ...) PF_TAIL PF_WRAPPER(name) __COUNTER__
 #include "pf-calls.def"
 
         .section .note.GNU-stack,"",@progbits
