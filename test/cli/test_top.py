@@ -198,7 +198,8 @@ class KeysTest(Watched):
     def test_windows_baseline_and_mark(self):
         echo = self.echo()
         echo.write(30)
-        terminal = self.top(*STILL)
+        # Wide enough for what stands last, however long the numbers before it are.
+        terminal = self.top(*STILL, columns=100)
         terminal.wait(r"^write ")
         terminal.keys("+")  # looks again
         terminal.wait(r"% of wall +last \d")
@@ -221,7 +222,7 @@ class KeysTest(Watched):
         echo.write(100)
         terminal.keys("+")
         screen = terminal.wait(r"(?m)^write +\S+ +[+-]\d")
-        self.assert_fits(screen, 80, 24)
+        self.assert_fits(screen, 100, 24)
         terminal.keys("b")
         terminal.wait("mark removed")
         self.quit(terminal)
