@@ -28,7 +28,7 @@ static const char *const partners[PF_ENTRY_COUNT] = {
     [PF_CALL_execlp] = "execvp",
 };
 
-// GLib's names come to us whoever has them (pf-versions.h): are these GLib's?
+// A call of a GLib name comes to us from any library (pf-versions.h): is this one GLib's?
 static bool is_of_glib(const struct pf_next *found) {
     return pf_next_has(found, "glib_check_version");
 }
